@@ -1,0 +1,124 @@
+// What Swift's Glibc module does not show, and what needs C's inlining: the allocator with sizes,
+// epoll, accept4, futex and thread affinity. Nothing here has policy.
+#ifndef FIRN_CSHIMS_H
+#define FIRN_CSHIMS_H
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <linux/futex.h>
+#include <unistd.h>
+
+#include "Numbers.h"
+
+// Allocation. With jemalloc the size passed at release saves it a look-up; without (sanitizer
+// builds) the calls fall back to malloc.
+
+/// Bytes that the allocator really sets aside for a request of `size` bytes. `size` > 0.
+size_t firn_allocation_size(size_t size);
+/// Bytes that the allocator set aside for `block`, which it has handed out.
+size_t firn_block_size(const void *_Nonnull block);
+/// Allocates `size` bytes, aligned to 16 where size >= 16. Aborts when memory is out, as Swift does.
+void *_Nonnull firn_allocate(size_t size);
+/// Releases what `firn_allocate(size)` returned; `size` is the size asked for then.
+void firn_deallocate(void *_Nonnull pointer, size_t size);
+/// Reads a 64-bit or size_t statistic of jemalloc ("stats.allocated", ...); 0 where there is none.
+size_t firn_allocator_statistic(const char *_Nonnull name);
+/// Advances jemalloc's statistics epoch, so that the next readings are fresh.
+void firn_allocator_refresh(void);
+/// Gives unused dirty pages back to the kernel.
+void firn_allocator_purge(void);
+/// "jemalloc-5.3.0" or "libc".
+const char *_Nonnull firn_allocator_name(void);
+/// Makes jemalloc return freed pages from its own background threads.
+void firn_allocator_background(int on);
+
+// Threads.
+
+/// Sleeps while `*word == expected`; returns 0 or an errno (EAGAIN, EINTR, ETIMEDOUT).
+/// `timeout_nanoseconds` < 0 waits without limit.
+int firn_futex_wait(const void *_Nonnull word, uint32_t expected, int64_t timeout_nanoseconds);
+/// Wakes at most `count` sleepers on `word`.
+void firn_futex_wake(const void *_Nonnull word, int count);
+/// Pins the calling thread to one core. Returns 0 or an errno.
+int firn_pin_thread(int core);
+/// Names the calling thread (at most 15 bytes are kept).
+void firn_name_thread(const char *_Nonnull name);
+/// The kernel's id of the calling thread.
+int firn_thread_id(void);
+
+/// Detaches from the terminal: forks, ends the parent, starts a session, points the standard streams at /dev/null.
+/// Only before any thread is started. Returns 0 in the child, or an errno.
+int firn_daemonize(void);
+/// Raises the limit of open files to `wanted` if it may; returns the limit in force.
+long firn_raise_file_limit(long wanted);
+
+static inline void firn_spin_hint(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ __volatile__("yield");
+#endif
+}
+
+// Sockets and epoll. Transfers return the bytes moved or -errno; EINTR is retried.
+
+/// Waits for events; `timeout_milliseconds` < 0: without limit. Returns their number or -errno (never -EINTR: 0 then).
+static inline int firn_epoll_wait(int poller, struct epoll_event *_Nonnull events, int room, int timeout_milliseconds) {
+  int n = epoll_wait(poller, events, room, timeout_milliseconds);
+  return n >= 0 ? n : errno == EINTR ? 0 : -errno;
+}
+/// Puts `fd` under watch (operation EPOLL_CTL_ADD) or changes what is watched (EPOLL_CTL_MOD). Returns 0 or an errno.
+static inline int firn_epoll_control(int poller, int operation, int fd, uint32_t interest, uint64_t token) {
+  struct epoll_event event;
+  event.events = interest;
+  event.data.u64 = token;
+  return epoll_ctl(poller, operation, fd, &event) == 0 ? 0 : errno;
+}
+static inline uint64_t firn_event_token(const struct epoll_event *_Nonnull event) { return event->data.u64; }
+static inline uint32_t firn_event_flags(const struct epoll_event *_Nonnull event) { return event->events; }
+static inline ssize_t firn_receive(int fd, void *_Nonnull memory, size_t room) {
+  ssize_t n;
+  do n = recv(fd, memory, room, 0); while (n < 0 && errno == EINTR);
+  return n >= 0 ? n : -(ssize_t)errno;
+}
+static inline ssize_t firn_send(int fd, const void *_Nonnull memory, size_t count) {
+  ssize_t n;
+  do n = send(fd, memory, count, MSG_NOSIGNAL); while (n < 0 && errno == EINTR);
+  return n >= 0 ? n : -(ssize_t)errno;
+}
+static inline ssize_t firn_send_gathered(int fd, struct iovec *_Nonnull parts, size_t count) {
+  struct msghdr message;
+  ssize_t n;
+  memset(&message, 0, sizeof message);
+  message.msg_iov = parts;
+  message.msg_iovlen = count;
+  do n = sendmsg(fd, &message, MSG_NOSIGNAL); while (n < 0 && errno == EINTR);
+  return n >= 0 ? n : -(ssize_t)errno;
+}
+/// accept4 with SOCK_NONBLOCK and SOCK_CLOEXEC: the descriptor or -errno.
+int firn_accept(int listener, void *_Nonnull address, socklen_t *_Nonnull length);
+/// An 8-byte write to an eventfd.
+void firn_eventfd_signal(int fd);
+
+
+/// A counter that runs at a constant rate on every core; see Platform/Ticks for the rate.
+static inline uint64_t firn_ticks(void) {
+#if defined(__x86_64__)
+  return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+  uint64_t ticks;
+  __asm__ __volatile__("mrs %0, cntvct_el0" : "=r"(ticks));
+  return ticks;
+#endif
+}
+static inline void firn_prefetch(const void *_Nonnull address) { __builtin_prefetch(address, 0, 3); }
+
+#endif

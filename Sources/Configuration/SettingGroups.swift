@@ -1,0 +1,76 @@
+// Directives that belong together and are asked for together; parts of `Settings`.
+
+/// What is freed by a background thread instead of the one that deletes it.
+public struct LazyFreeing: Sendable {
+    public let eviction: Bool
+    public let expiry: Bool
+    public let serverDelete: Bool
+    public let userDelete: Bool
+    public let userFlush: Bool
+
+    init(_ read: ValueReader) {
+        eviction = read.flag("lazyfree-lazy-eviction")
+        expiry = read.flag("lazyfree-lazy-expire")
+        serverDelete = read.flag("lazyfree-lazy-server-del")
+        userDelete = read.flag("lazyfree-lazy-user-del")
+        userFlush = read.flag("lazyfree-lazy-user-flush")
+    }
+}
+
+/// Up to which sizes values keep their compact forms.
+public struct EncodingLimits: Sendable {
+    public let hashMaxListpackEntries: Int
+    public let hashMaxListpackValueBytes: Int
+    public let setMaxIntsetEntries: Int
+    public let setMaxListpackEntries: Int
+    public let setMaxListpackValueBytes: Int
+    public let zsetMaxListpackEntries: Int
+    public let zsetMaxListpackValueBytes: Int
+    /// Entries; -1 to -5 for 4 to 64 KiB.
+    public let listMaxListpackSize: Int
+    public let listCompressDepth: Int
+    public let hllSparseMaxBytes: Int
+    public let streamNodeMaxBytes: Int
+    public let streamNodeMaxEntries: Int
+
+    init(_ read: ValueReader) {
+        hashMaxListpackEntries = read.int("hash-max-listpack-entries")
+        hashMaxListpackValueBytes = read.int("hash-max-listpack-value")
+        setMaxIntsetEntries = read.int("set-max-intset-entries")
+        setMaxListpackEntries = read.int("set-max-listpack-entries")
+        setMaxListpackValueBytes = read.int("set-max-listpack-value")
+        zsetMaxListpackEntries = read.int("zset-max-listpack-entries")
+        zsetMaxListpackValueBytes = read.int("zset-max-listpack-value")
+        listMaxListpackSize = read.int("list-max-listpack-size")
+        listCompressDepth = read.int("list-compress-depth")
+        hllSparseMaxBytes = read.int("hll-sparse-max-bytes")
+        streamNodeMaxBytes = read.int("stream-node-max-bytes")
+        streamNodeMaxEntries = read.int("stream-node-max-entries")
+    }
+}
+
+/// The flash tier; without effect where `Settings.flashDirectory` is nil.
+public struct FlashSettings: Sendable {
+    public let providerOptions: String
+    /// 0 for no limit.
+    public let maxStorageBytes: Int
+    public let ioThreads: Int
+    public let unsealed: UnsealedAction
+    /// 0: derived from `maxMemoryBytes`.
+    public let blockCacheBytes: Int
+    /// 0: derived from `maxMemoryBytes`.
+    public let memtableBytes: Int
+    public let compression: FlashCompression
+    public let directReads: Bool
+
+    init(_ read: ValueReader) {
+        providerOptions = read.string("storage-provider-options")
+        maxStorageBytes = read.int("maxstorage")
+        ioThreads = read.int("flash-io-threads")
+        unsealed = read.choice("flash-unsealed")
+        blockCacheBytes = read.int("flash-block-cache")
+        memtableBytes = read.int("flash-memtable")
+        compression = read.choice("flash-compression")
+        directReads = read.flag("flash-direct-reads")
+    }
+}

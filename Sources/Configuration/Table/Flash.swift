@@ -1,0 +1,81 @@
+extension DirectiveTable {
+    private static let other = Directive.Effect.nothing(Directive.otherEngine)
+
+    static let keyDB: [Directive] = [
+        .integer("server-threads", aliases: ["io-threads"], 1...128, 1, .immutable, .works, "event loops"),
+        .flag("io-threads-do-reads", false, .immutable, .nothing("every loop reads, parses and writes")),
+        .flag("server-thread-affinity", false, .immutable, .works, wordy: true, "pin each loop to a core"),
+        .integer(
+            "min-clients-per-thread", aliases: ["thread-min-client-threshold"], int, 20, [], .works,
+            "clients a loop gets before the next loop is used"),
+        .integer("replica-weighting-factor", positive, 2, [], .nothing(Directive.noReplication)),
+        .flag(
+            "active-client-balancing", true, [], .works, wordy: true,
+            "spread new connections over the loops by load"),
+        .flag("active-replica", false, .immutable, .missing(harmless: ["no"]), wordy: true),
+        .flag("multi-master", false, .immutable, .missing(harmless: ["no"]), wordy: true),
+        .flag("multi-master-no-forward", false, [], .nothing(Directive.noReplication), wordy: true),
+        .integer("replica-quorum", -1...Int64(Int32.max), -1, [], .nothing(Directive.noReplication)),
+        .text("db-s3-object", "", [.immutable, .emptyIsUnset], .missing(harmless: [""])),
+        .integer("overload-protect-percent", 0...200, 0, [], .nothing("writers are slowed before memory runs out")),
+        .integer("force-eviction-percent", 0...100, 0, [], .nothing("use maxmemory")),
+        .flag("soft-shutdown", false, [], .works, wordy: true, "SHUTDOWN waits until clients have left"),
+        .integer("maxclients-reserved", 0...100, 0, [], .works, "connections kept free for local clients"),
+        .text("availability-zone", "", [], .works, "shown by INFO"),
+        .flag("tls-rotation", false, .immutable, .nothing(Directive.noTLS), wordy: true),
+        .special("tls-allowlist", .words(atMost: 1024), "\"\"", .several, .missing(harmless: [""])),
+        .special("tls-auditlog-blocklist", .words(atMost: 1024), "\"\"", .several, .nothing(Directive.noTLS)),
+        .text("scratch-file-path", "", [.immutable, .emptyIsUnset], other),
+        .text("version-override", "", [], other),
+        .flag("testmode", false, .hidden, other, wordy: true),
+        .flag("enable-motd", true, .immutable, .nothing("the server fetches nothing from the network"), wordy: true),
+        .flag("enable-async-commands", false, [], other, wordy: true),
+        .flag("enable-async-rehash", true, [], other, wordy: true),
+        .flag("enable-keydb-fastsync", false, [], other, wordy: true),
+        .flag("multithread-load-enabled", false, [], other, wordy: true),
+        .flag("allow-rdb-resize-op", true, [], other, wordy: true),
+        .flag("allow-write-during-load", false, [], other, wordy: true),
+        .flag("use-fork", true, .immutable, other, wordy: true),
+        .flag("prefetch-enabled", true, [], other, wordy: true),
+        .flag("time-thread-priority", false, .immutable, other, wordy: true),
+        .memory("force-backlog-disk-reserve", 0, [], other),
+        .memory("repl-backlog-disk-reserve", 0, .immutable, other),
+        .integer("semi-ordered-set-bucket-size", 0...1024, 0, .immutable, other),
+        .integer("snapshot-slip", 0...5000, 400, [], other),
+        .text("storage-memory-model", "", [.immutable, .emptyIsUnset], other),
+        .text("flash-disable-key-cache", "", [.immutable, .emptyIsUnset], other),
+        .integer("loading-process-events-interval-keys", long, 8192, .hidden, other),
+    ]
+
+    static let flash: [Directive] = [
+        .special(
+            "storage-provider", .storageProvider, "none", [.immutable, .several], .works,
+            "none, or flash and the directory of the flash tier"),
+        .text(
+            "storage-provider-options", "", .immutable, .works,
+            "options of the engine in RocksDB's syntax, table and column-family options included"),
+        .choice(
+            "storage-cache-mode", ["writethrough", "writeback"], "writethrough", [],
+            .nothing("records are written when they leave RAM and at SHUTDOWN")),
+        .integer(
+            "storage-flush-period", int, 500, [],
+            .nothing("records are written when they leave RAM and at SHUTDOWN")),
+        .memory("maxstorage", 0, [], .works, "bytes the flash tier may use; 0 for no limit"),
+        .flag(
+            "delete-on-evict", false, [], .nothing("eviction moves to flash; maxstorage decides on deletion"),
+            wordy: true),
+        .integer(
+            "flash-io-threads", 1...256, 16, .immutable, .works,
+            "threads that read cold keys: the device's queue depth"),
+        .choice(
+            "flash-unsealed", ["rename", "refuse"], "rename", .immutable, .works,
+            "at start with a flash directory that was not sealed: set it aside, or refuse to start"),
+        .memory(
+            "flash-block-cache", 0, .immutable, .works, "bytes of the engine's block cache; 0: derived from maxmemory"),
+        .memory("flash-memtable", 0, .immutable, .works, "bytes of the engine's memtables; 0: derived from maxmemory"),
+        .choice(
+            "flash-compression", ["none", "snappy", "lz4", "zstd", "bzip2"], "lz4", .immutable, .works,
+            "of blocks on flash"),
+        .flag("flash-direct-reads", false, .immutable, .works, "read past the system's page cache"),
+    ]
+}

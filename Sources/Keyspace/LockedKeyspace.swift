@@ -1,0 +1,343 @@
+import Bytes
+import CShims
+import Platform
+import Synchronization
+import Values
+
+/// A live key that a command found: its record, and where it stands. Valid until the keyspace is changed through
+/// anything but the entry itself.
+public struct Entry {
+    public let record: Record
+    @usableFromInline let partition: UnsafeMutablePointer<Partition>
+    @usableFromInline let shard: Int
+    @usableFromInline let index: Int
+
+    @inlinable
+    init(record: Record, partition: UnsafeMutablePointer<Partition>, shard: Int, index: Int) {
+        self.record = record
+        self.partition = partition
+        self.shard = shard
+        self.index = index
+    }
+}
+
+/// What commands see of the keyspace while the shards of their keys are locked.
+///
+/// Each thread has one for its life; it is used only between lock and unlock. Everything a command touches is
+/// resident by then: a key that isn't found does not exist. Past-due keys are deleted when they are met, and count as
+/// not found.
+public struct LockedKeyspace: ~Copyable {
+    public let store: KeyspaceStore
+    public let ledger: Ledger
+    @usableFromInline let locks: UnsafeMutablePointer<KeyspaceStore.PaddedLock>
+    @usableFromInline let partitions: UnsafeMutablePointer<Partition>
+
+    /// The command's time, unix milliseconds. The same for a whole transaction or script.
+    public var now: Int64 = 0
+    /// How a touch changes the access word.
+    public var accessClock = AccessClock()
+    /// Whether a touch leaves traces (CLIENT NO-TOUCH).
+    public var leavesTraces = true
+
+    /// Whether past-due keys are deleted when they are met; if not (CLIENT PAUSE) they only count as not found.
+    public var deletesExpired = true
+
+    public init(store: KeyspaceStore, ledger: Ledger) {
+        self.store = store
+        self.ledger = ledger
+        locks = store.locks
+        partitions = store.partitions
+    }
+
+    // MARK: Keys and locks
+
+    /// The place of `key` in a database. The space may change until the shard is locked: see `KeyRef.space`.
+    @inlinable
+    public func ref(_ key: ByteSlice, database: Int) -> KeyRef {
+        KeyRef(bytes: key, position: store.placement.position(of: key), space: store.map[database])
+    }
+
+    @inlinable
+    public func lock(_ shard: Int) { locks[shard].lock.lock() }
+
+    @inlinable
+    public func unlock(_ shard: Int) { locks[shard].lock.unlock() }
+
+    @inlinable
+    func partition(_ ref: KeyRef) -> UnsafeMutablePointer<Partition> {
+        partitions + (ref.space &* Position.shardCount &+ ref.position.shard)
+    }
+
+    // MARK: Fetching ahead
+
+    /// The place of a key of which something will be asked soon; its slots are on their way to the cache. Without
+    /// locks: the address may be out of date, which costs no more than a useless fetch.
+    @inlinable
+    public func prefetchSlot(_ key: ByteSlice, database: Int) -> Position {
+        let position = store.placement.position(of: key)
+        partitions[store.map[database] &* Position.shardCount &+ position.shard].table.prefetch(position.tag)
+        return position
+    }
+
+    /// Brings the record of a key at this place into the cache. Skips a shard that is locked just now.
+    @inlinable
+    public func prefetchRecord(_ position: Position, database: Int) {
+        guard locks[position.shard].lock.tryLock() else { return }
+        partitions[store.map[database] &* Position.shardCount &+ position.shard].table.prefetchRecord(position.tag)
+        locks[position.shard].lock.unlock()
+    }
+
+    // MARK: Reading
+
+    /// The key's entry for a command that reads its value: counts a hit or miss and leaves a trace of the access.
+    @inlinable
+    public mutating func read(_ ref: KeyRef) -> Entry? {
+        guard let entry = peek(ref) else {
+            Ledger.add(1, to: ledger.misses)
+            return nil
+        }
+        Ledger.add(1, to: ledger.hits)
+        if leavesTraces { touch(entry.record) }
+        return entry
+    }
+
+    /// The key's entry for a command that changes it: leaves a trace, counts nothing.
+    @inlinable
+    public mutating func find(_ ref: KeyRef) -> Entry? {
+        guard let entry = peek(ref) else { return nil }
+        if leavesTraces { touch(entry.record) }
+        return entry
+    }
+
+    /// The key's entry, without a trace or a count.
+    @inlinable
+    public mutating func peek(_ ref: KeyRef) -> Entry? {
+        let part = partition(ref)
+        assert(locks[ref.position.shard].lock.isHeld(), "shard \(ref.position.shard) is not locked")
+        let index = part.pointee.table.find(ref.position.tag, ref.bytes)
+        guard index >= 0 else { return nil }
+        let record = part.pointee.table[index].record
+        guard record.residence.isLive else { return nil }
+        let entry = Entry(record: record, partition: part, shard: ref.position.shard, index: index)
+        if let expiry = record.expiry, expiry < now, !accessClock.suspendsExpiry {
+            if deletesExpired { expire(entry) }
+            return nil
+        }
+        return entry
+    }
+
+    @inlinable
+    mutating func touch(_ record: Record) {
+        record.residence = record.residence.touched()
+        accessClock.touch(record)
+    }
+
+    /// Counts a hit or a miss of a command that looked at a key by other means.
+    public func count(hit: Bool) {
+        if hit { Ledger.add(1, to: ledger.hits) } else { Ledger.add(1, to: ledger.misses) }
+    }
+
+    // MARK: Writing
+
+    /// Gives the key a new value: `record`, which carries key and expiry, becomes the table's. Returns whether the
+    /// key is new in RAM (it may have existed on flash).
+    @inlinable
+    @discardableResult
+    public mutating func set(_ ref: KeyRef, _ record: Record) -> Bool {
+        let part = partition(ref)
+        let index = part.pointee.table.find(ref.position.tag, ref.bytes)
+        Ledger.add(1, to: ledger.changes)
+        if index < 0 {
+            insert(ref, record, part)
+            return true
+        }
+        return overwrite(part, ref.position.shard, index, record)
+    }
+
+    /// SET without options: gives the key a string value and no expiry, in place where the old value's memory fits.
+    @inlinable
+    public mutating func setString(_ ref: KeyRef, _ value: ByteSlice) {
+        let part = partition(ref)
+        let index = part.pointee.table.find(ref.position.tag, ref.bytes)
+        if index >= 0 {
+            let record = part.pointee.table[index].record
+            if record.residence.isLive, record.replaceString(value) {
+                markWritten(record)
+                if leavesTraces { touch(record) }
+                return
+            }
+        }
+        set(ref, Record.string(key: ref.bytes, value: value, expiry: nil))
+    }
+
+    @inlinable
+    mutating func insert(_ ref: KeyRef, _ record: Record, _ part: UnsafeMutablePointer<Partition>) {
+        // Somebody may have the old value under way from flash: what arrives after this must not be installed.
+        let isUnresolved = part.pointee.keys != part.pointee.resident && !ref.isKnownAbsent
+        if isUnresolved { noteUnresolved(ref, part) }
+        if store.hasProvider { store.shards[ref.position.shard].markStale(ref) }
+        record.residence = Residency(.dirty, isUnresolved: isUnresolved)
+        accessClock.start(record)
+        part.pointee.keys &+= 1
+        part.pointee.resident &+= 1
+        if record.hasExpiry { part.pointee.expiring &+= 1 }
+        let grown = part.pointee.table.insert(ref.position.tag, record)
+        account(grown + record.memoryBytes)
+    }
+
+    @usableFromInline
+    mutating func noteUnresolved(_ ref: KeyRef, _ part: UnsafeMutablePointer<Partition>) {
+        part.pointee.unresolved += 1
+        want(ref.position.shard, Attention(tag: ref.position.tag, space: UInt16(ref.space)))
+    }
+
+    @usableFromInline
+    mutating func overwrite(
+        _ part: UnsafeMutablePointer<Partition>, _ shard: Int, _ index: Int, _ record: Record
+    ) -> Bool {
+        let old = part.pointee.table[index].record
+        let wasLive = old.residence.isLive
+        guard case .keep(let residence) = old.residence.after(.write) else {
+            preconditionFailure("a write removed an entry in state \(old.residence.state)")
+        }
+        record.residence = wasLive && leavesTraces ? residence.touched() : residence
+        if wasLive {
+            record.access = old.access
+            if leavesTraces { accessClock.touch(record) }
+            if old.hasExpiry { part.pointee.expiring -= 1 }
+        } else {
+            accessClock.start(record)
+            part.pointee.keys += 1
+            part.pointee.resident += 1
+        }
+        if record.hasExpiry { part.pointee.expiring += 1 }
+        account(record.memoryBytes - old.memoryBytes)
+        part.pointee.table.replace(at: index, record)
+        old.free()
+        return !wasLive
+    }
+
+    /// Changes an entry's record: `body` gets it and returns the one to be kept (the same, or one that replaced and
+    /// freed it).
+    @inlinable
+    public mutating func update(_ entry: Entry, _ body: (Record) -> Record) {
+        let old = entry.record
+        let before = old.memoryBytes
+        let hadExpiry = old.hasExpiry
+        markWritten(old)
+        let residence = old.residence
+        let new = body(old)
+        if new.raw != old.raw {
+            // Whatever made the new record: where the key stands between RAM and flash is not its maker's to know.
+            new.residence = residence
+            entry.partition.pointee.table.replace(at: entry.index, new)
+        }
+        if new.hasExpiry != hadExpiry { entry.partition.pointee.expiring += new.hasExpiry ? 1 : -1 }
+        account(new.memoryBytes - before)
+    }
+
+    /// Notes that the caller changes bytes of the entry's record where they are, layout and size staying the same.
+    @inlinable
+    public mutating func updateInPlace(_ entry: Entry) { markWritten(entry.record) }
+
+    @inlinable
+    func markWritten(_ record: Record) {
+        Ledger.add(1, to: ledger.changes)
+        guard record.residence.state != .dirty else { return }
+        guard case .keep(let residence) = record.residence.after(.write) else {
+            preconditionFailure("a write removed an entry in state \(record.residence.state)")
+        }
+        record.residence = residence
+    }
+
+    /// Sets or (nil) removes the expiry.
+    public mutating func setExpiry(_ entry: Entry, _ unixMilliseconds: Int64?) {
+        update(entry) { $0.settingExpiry(unixMilliseconds) }
+    }
+
+    /// Deletes the key. Returns whether it existed.
+    @discardableResult
+    public mutating func delete(_ ref: KeyRef) -> Bool {
+        guard let entry = peek(ref) else { return false }
+        delete(entry)
+        return true
+    }
+
+    public mutating func delete(_ entry: Entry) {
+        Ledger.add(1, to: ledger.changes)
+        remove(entry)
+    }
+
+    /// Deletes a past-due key.
+    @usableFromInline
+    mutating func expire(_ entry: Entry) {
+        Ledger.add(1, to: ledger.expired)
+        Ledger.add(1, to: ledger.changes)
+        remove(entry)
+    }
+
+    mutating func remove(_ entry: Entry) {
+        let old = entry.record
+        let part = entry.partition
+        part.pointee.keys -= 1
+        part.pointee.resident -= 1
+        if old.hasExpiry { part.pointee.expiring -= 1 }
+        switch old.residence.after(.delete) {
+        case .gone:
+            takeOut(part, entry.shard, entry.index)
+        case .keep(let residence):
+            let tombstone = Record.marker(key: old.key)
+            tombstone.residence = residence
+            if residence.state == .deleted { note(entry, tag: part.pointee.table.slot(at: entry.index).tag) }
+            account(tombstone.memoryBytes - old.memoryBytes)
+            part.pointee.table.replace(at: entry.index, tombstone)
+            old.free()
+        }
+    }
+
+    /// Asks the spiller to look at the entry's key.
+    private func note(_ entry: Entry, tag: UInt32) {
+        let offset = entry.partition - partitions
+        want(entry.shard, Attention(tag: tag, space: UInt16(offset / Position.shardCount)))
+    }
+
+    /// Puts a hint up for the spiller. Amortised O(log n): where hints pile up (one key set and deleted over and over
+    /// while the spiller waits for the device), those that say the same or are no longer true are thrown away, so
+    /// there are never more than twice as many as entries that want attention.
+    func want(_ shard: Int, _ hint: Attention) {
+        store.shards[shard].attention.append(hint)
+        if store.shards[shard].attention.count >= store.shards[shard].attentionLimit { thinAttention(shard) }
+    }
+
+    private func thinAttention(_ shard: Int) {
+        var seen = Set<Attention>()
+        store.shards[shard].attention.removeAll { hint in !seen.insert(hint).inserted || !wantsAttention(shard, hint) }
+        store.shards[shard].attentionLimit = max(Shard.leastAttentionLimit, store.shards[shard].attention.count * 2)
+    }
+
+    private func wantsAttention(_ shard: Int, _ hint: Attention) -> Bool {
+        let part = partitions + (Int(hint.space) * Position.shardCount + shard)
+        var index = part.pointee.table.firstIndex(from: hint.tag)
+        while index < part.pointee.table.slotCount {
+            let slot = part.pointee.table.slot(at: index)
+            guard !slot.isFree, slot.tag == hint.tag else { return false }
+            if slot.record.residence.isUnresolved || slot.record.residence.state == .deleted { return true }
+            index += 1
+        }
+        return false
+    }
+
+    /// Removes the slot and frees its record.
+    mutating func takeOut(_ part: UnsafeMutablePointer<Partition>, _ shard: Int, _ index: Int) {
+        let record = part.pointee.table[index].record
+        let freed = record.memoryBytes
+        let shrunk = part.pointee.table.remove(at: index)
+        record.free()
+        account(-freed - shrunk)
+    }
+
+    @usableFromInline
+    func account(_ bytes: Int) {
+        if bytes != 0 { Ledger.add(bytes, to: ledger.memoryBytes) }
+    }
+}

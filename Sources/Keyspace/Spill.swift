@@ -1,0 +1,338 @@
+import Bytes
+import Values
+
+// Spill: which records leave RAM, and what becomes of them. Keyspace chooses and marks under the shard's lock and
+// copies what is to be written into a sink; Tiering writes the sink to the provider without any lock and comes back
+// with the outcome.
+//
+// Victims: a hand walks each table in slot order (hash order, so as good as random). A record that was touched since
+// the hand came by loses one of its touches (at most 3) and stays; one without is dropped if it is clean, issued if
+// it is dirty. New records and faulted-in ones start without a touch: a scan over cold keys displaces itself, not the
+// hot set.
+//
+// A record that is past due is deleted, never dropped or issued: its entry in the index by time may have been passed
+// and removed already, and nobody would look at the key again (see Tiering/ColdExpiry).
+
+/// Where chosen records go. The views are valid during the call.
+public protocol SpillSink: ~Copyable {
+    mutating func put(space: Int, key: ByteSlice, value: ByteSlice)
+    mutating func delete(space: Int, key: ByteSlice)
+    /// An index entry that goes with the put before it.
+    mutating func putIndex(key: ByteSlice)
+}
+
+/// A key of which it must be found out whether it is on flash.
+public struct Unresolved: Sendable {
+    public let space: Int
+    public let generation: UInt32
+    public let position: Position
+    public let key: [UInt8]
+}
+
+/// What one visit of the hand did.
+public struct HandVisit: Sendable {
+    /// Bytes freed at once by dropping clean records.
+    public var freed = 0
+    public var dropped = 0
+    /// Records issued to the sink, and their bytes in RAM.
+    public var issued = 0
+    public var issuedBytes = 0
+    public var visited = 0
+    /// Records that lost a touch, or were past due and are deleted.
+    public var cooled = 0
+    /// Whether the visit brought anything nearer to leaving RAM.
+    public var hadEffect: Bool { freed > 0 || issuedBytes > 0 || cooled > 0 }
+    /// Dirty records that can't be issued before they are resolved.
+    public var unresolved: [Unresolved] = []
+    public init() {}
+}
+
+extension LockedKeyspace {
+    /// Lets the hand of one shard and space look at up to `slots` slots; stops when `wantedBytes` are freed or
+    /// issued. Takes and releases the lock. `ignoringTouches`: nothing is spared (a flush of the cache, a shutdown);
+    /// `dropsClean`: else clean records stay.
+    public mutating func turnHand<Sink: SpillSink & ~Copyable>(
+        shard: Int, space: Int, slots: Int, wantedBytes: Int, ignoringTouches: Bool = false, dropsClean: Bool = true,
+        into sink: inout Sink
+    ) -> HandVisit {
+        var visit = HandVisit()
+        var scratch = ByteBuffer()
+        lock(shard)
+        defer { unlock(shard) }
+        let part = partitions + (space * Position.shardCount + shard)
+        let generation = store.generations[space]
+        while visit.visited < slots, visit.freed + visit.issuedBytes < wantedBytes, part.pointee.table.count > 0 {
+            if part.pointee.hand >= part.pointee.table.slotCount { part.pointee.hand = 0 }
+            let index = part.pointee.hand
+            visit.visited += 1
+            let slot = part.pointee.table.slot(at: index)
+            guard !slot.isFree else {
+                part.pointee.hand += 1
+                continue
+            }
+            let record = slot.record
+            let residence = record.residence
+            if residence.isPinned, !(ignoringTouches && residence.state == .dirty) {
+                // A pinned record must not leave RAM; writing it (a shutdown writes all that is dirty) does no harm.
+                part.pointee.hand += 1
+            } else if residence.state == .dirty || residence.state == .clean, isPastDue(record) {
+                // A tombstone stays at this index, or the slots behind move up: the next turn of the loop looks here
+                // again.
+                expire(Entry(record: record, partition: part, shard: shard, index: index))
+                visit.cooled += 1
+            } else if residence.frequency > 0, !ignoringTouches, residence.isLive {
+                record.residence = residence.cooled()
+                visit.cooled += 1
+                part.pointee.hand += 1
+            } else if residence.state == .clean || residence.state == .absent {
+                if dropsClean || residence.state == .absent {
+                    // The slots behind move up: the hand stays.
+                    visit.freed += drop(part, shard, index)
+                    visit.dropped += 1
+                } else {
+                    part.pointee.hand += 1
+                }
+            } else {
+                part.pointee.hand += 1
+                guard residence.state == .dirty else { continue }
+                let position = Position(shard: shard, tag: slot.tag)
+                if residence.isUnresolved {
+                    visit.unresolved.append(
+                        Unresolved(space: space, generation: generation, position: position, key: record.key.array))
+                    visit.issuedBytes += record.memoryBytes
+                } else {
+                    issue(record, space, generation, position, into: &sink, &scratch)
+                    visit.issued += 1
+                    visit.issuedBytes += record.memoryBytes
+                }
+            }
+        }
+        return visit
+    }
+
+    /// Lets the hand of one shard and space drop what is clean and untouched, without writing anything; what is dirty
+    /// is passed over. Stops after `slots` slots or `wantedBytes`. Takes and releases the lock. Returns the bytes
+    /// freed.
+    public mutating func dropClean(shard: Int, space: Int, slots: Int, wantedBytes: Int) -> Int {
+        var freed = 0
+        lock(shard)
+        defer { unlock(shard) }
+        let part = partitions + (space * Position.shardCount + shard)
+        for _ in 0..<slots where freed < wantedBytes && part.pointee.table.count > 0 {
+            if part.pointee.hand >= part.pointee.table.slotCount { part.pointee.hand = 0 }
+            let slot = part.pointee.table.slot(at: part.pointee.hand)
+            guard !slot.isFree, !slot.record.residence.isPinned else {
+                part.pointee.hand += 1
+                continue
+            }
+            let residence = slot.record.residence
+            if residence.frequency > 0, residence.isLive {
+                slot.record.residence = residence.cooled()
+                part.pointee.hand += 1
+            } else if residence.state == .absent || residence.state == .clean && !isPastDue(slot.record) {
+                // The slots behind move up: the hand stays.
+                freed += drop(part, shard, part.pointee.hand)
+            } else {
+                part.pointee.hand += 1
+            }
+        }
+        return freed
+    }
+
+    private func isPastDue(_ record: Record) -> Bool {
+        guard let expiry = record.expiry else { return false }
+        return expiry < now && !accessClock.suspendsExpiry
+    }
+
+    /// Removes a clean record or an absent marker. Returns the bytes freed.
+    private mutating func drop(_ part: UnsafeMutablePointer<Partition>, _ shard: Int, _ index: Int) -> Int {
+        let record = part.pointee.table.slot(at: index).record
+        guard case .gone = record.residence.after(.drop) else {
+            preconditionFailure("dropping an entry in state \(record.residence.state)")
+        }
+        let freed = record.memoryBytes
+        if record.residence.state == .clean {
+            part.pointee.resident -= 1
+            part.pointee.departures &+= 1
+            if record.hasExpiry {
+                part.pointee.expiring -= 1
+                part.pointee.coldExpiring += 1
+            }
+            Ledger.add(1, to: ledger.dropped)
+        }
+        takeOut(part, shard, index)
+        return freed
+    }
+
+    /// Copies a dirty record's put, or a tombstone's delete, to the sink and marks it as in flight.
+    private mutating func issue<Sink: SpillSink & ~Copyable>(
+        _ record: Record, _ space: Int, _ generation: UInt32, _ position: Position, into sink: inout Sink,
+        _ scratch: inout ByteBuffer
+    ) {
+        guard case .keep(let residence) = record.residence.after(.issued) else {
+            preconditionFailure("issuing an entry in state \(record.residence.state)")
+        }
+        scratch.removeAll()
+        FlashKey.record(generation: generation, position: position, key: record.key, into: &scratch)
+        let keyBytes = scratch.count
+        if residence.state == .deleting {
+            sink.delete(space: space, key: scratch.slice)
+        } else {
+            RecordEncoding.encode(record, into: &scratch)
+            sink.put(space: space, key: scratch.slice.prefix(keyBytes), value: scratch.slice.dropFirst(keyBytes))
+            if let expiry = record.expiry {
+                scratch.removeAll()
+                FlashKey.expiry(
+                    generation: generation, at: expiry, position: position, key: record.key, into: &scratch)
+                sink.putIndex(key: scratch.slice)
+            }
+        }
+        record.residence = residence
+    }
+
+    /// Issues an entry that has been resolved now, if it is still dirty and nobody needs it. Takes and releases the
+    /// lock.
+    public mutating func issue<Sink: SpillSink & ~Copyable>(_ item: Unresolved, into sink: inout Sink) {
+        let shard = item.position.shard
+        lock(shard)
+        defer { unlock(shard) }
+        guard store.generations[item.space] == item.generation else { return }
+        let part = partitions + (item.space * Position.shardCount + shard)
+        let index = item.key.withSlice { part.pointee.table.find(item.position.tag, $0) }
+        guard index >= 0 else { return }
+        let record = part.pointee.table.slot(at: index).record
+        let residence = record.residence
+        guard residence.state == .dirty, !residence.isUnresolved, !residence.isPinned else { return }
+        var scratch = ByteBuffer()
+        issue(record, item.space, item.generation, item.position, into: &sink, &scratch)
+    }
+
+    /// Goes through up to `limit` of a shard's keys that want attention: issues deletes of tombstones, reports
+    /// unresolved entries. Takes and releases the lock.
+    public mutating func attend<Sink: SpillSink & ~Copyable>(
+        shard: Int, limit: Int, into sink: inout Sink
+    ) -> HandVisit {
+        var visit = HandVisit()
+        var scratch = ByteBuffer()
+        lock(shard)
+        defer { unlock(shard) }
+        while visit.visited < limit, let hint = store.shards[shard].attention.popLast() {
+            visit.visited += 1
+            let part = partitions + (Int(hint.space) * Position.shardCount + shard)
+            let generation = store.generations[Int(hint.space)]
+            let position = Position(shard: shard, tag: hint.tag)
+            var index = part.pointee.table.firstIndex(from: hint.tag)
+            while index < part.pointee.table.slotCount {
+                let slot = part.pointee.table.slot(at: index)
+                guard !slot.isFree, slot.tag == hint.tag else { break }
+                let residence = slot.record.residence
+                if residence.isUnresolved {
+                    visit.unresolved.append(
+                        Unresolved(
+                            space: Int(hint.space), generation: generation, position: position,
+                            key: slot.record.key.array))
+                } else if residence.state == .deleted {
+                    issue(slot.record, Int(hint.space), generation, position, into: &sink, &scratch)
+                    visit.issued += 1
+                }
+                index += 1
+            }
+        }
+        return visit
+    }
+
+    /// Hints of a shard that wait for attention. Takes and releases the lock.
+    public func attentionCount(shard: Int) -> Int {
+        lock(shard)
+        defer { unlock(shard) }
+        return store.shards[shard].attention.count
+    }
+
+    /// What could not be found out now shall be tried again. Takes and releases the lock.
+    public func postpone(_ item: Unresolved) {
+        lock(item.position.shard)
+        defer { unlock(item.position.shard) }
+        guard store.generations[item.space] == item.generation else { return }
+        want(item.position.shard, Attention(tag: item.position.tag, space: UInt16(item.space)))
+    }
+
+    /// The count of keys of one shard and database at one moment, and the entries that may each make it one too
+    /// large. As long as nothing is written to the provider, what it says of them settles the count. O(1) if nothing
+    /// is open, else O(slots). Takes and releases the lock.
+    public func openCount(shard: Int, database: Int) -> (keys: Int, open: [Unresolved]) {
+        lock(shard)
+        defer { unlock(shard) }
+        let space = store.map[database]
+        let part = partitions + (space * Position.shardCount + shard)
+        var open: [Unresolved] = []
+        guard part.pointee.unresolved > 0 else { return (part.pointee.keys, open) }
+        for index in 0..<part.pointee.table.slotCount {
+            let slot = part.pointee.table.slot(at: index)
+            guard !slot.isFree, slot.record.residence.isUnresolved else { continue }
+            open.append(
+                Unresolved(
+                    space: space, generation: store.generations[space],
+                    position: Position(shard: shard, tag: slot.tag), key: slot.record.key.array))
+        }
+        return (part.pointee.keys, open)
+    }
+
+    /// It is known now whether the key was on flash (and with an expiry): corrects the count. If it was not and the
+    /// entry is a tombstone, the entry goes. A tombstone that stays is put up for attention again. Takes and releases
+    /// the lock.
+    public mutating func resolve(_ item: Unresolved, existed: Bool, expiring: Bool) {
+        let shard = item.position.shard
+        lock(shard)
+        defer { unlock(shard) }
+        guard store.generations[item.space] == item.generation else { return }
+        let part = partitions + (item.space * Position.shardCount + shard)
+        let index = item.key.withSlice { part.pointee.table.find(item.position.tag, $0) }
+        guard index >= 0 else { return }
+        let record = part.pointee.table.slot(at: index).record
+        guard record.residence.isUnresolved else { return }
+        record.residence = record.residence.resolved(existed: existed)
+        part.pointee.unresolved -= 1
+        if existed {
+            part.pointee.keys -= 1
+            if expiring { part.pointee.coldExpiring -= 1 }
+        }
+        guard record.residence.state == .deleted else { return }
+        if record.residence.mayBeOnFlash {
+            want(shard, Attention(tag: item.position.tag, space: UInt16(item.space)))
+        } else {
+            takeOut(part, shard, index)
+        }
+    }
+
+    /// The provider has answered a put or delete of `key` (as it was given to the sink): moves the entry on. With
+    /// `drops`, a record that is clean now and untouched leaves RAM at once. Takes and releases the lock. Returns the
+    /// bytes freed.
+    @discardableResult
+    public mutating func complete(space: Int, key flashKey: ByteSlice, succeeded: Bool, drops: Bool) -> Int {
+        guard case .record(let generation, let position, let key)? = FlashKey.parse(flashKey) else { return 0 }
+        let shard = position.shard
+        lock(shard)
+        defer { unlock(shard) }
+        // A dead generation: its tables are gone, and so is what this write was about.
+        guard store.generations[space] == generation else { return 0 }
+        let part = partitions + (space * Position.shardCount + shard)
+        let index = part.pointee.table.find(position.tag, key)
+        guard index >= 0 else { preconditionFailure("a completed write finds no entry at \(position.bits)") }
+        let record = part.pointee.table.slot(at: index).record
+        switch record.residence.after(succeeded ? .done : .failed) {
+        case .gone:
+            let freed = record.memoryBytes
+            // Nothing departs, so answers 'not on flash' stay true; iterators that are open still show the key.
+            part.pointee.burials &+= 1
+            takeOut(part, shard, index)
+            return freed
+        case .keep(let residence):
+            record.residence = residence
+            if residence.state == .deleted {
+                want(shard, Attention(tag: position.tag, space: UInt16(space)))
+            }
+            guard drops, residence.state == .clean, residence.frequency == 0, !residence.isPinned else { return 0 }
+            return drop(part, shard, index)
+        }
+    }
+}

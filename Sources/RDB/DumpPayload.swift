@@ -1,0 +1,57 @@
+import Bytes
+
+// DUMP's payload:
+//
+//     type (1) | value | version (2, little-endian) | CRC-64 of all before (8, little-endian)
+
+/// A serialised value, as DUMP answers it and RESTORE and MIGRATE take it.
+public enum DumpPayload {
+    static let footerBytes = 10
+
+    /// Appends the payload of `value` to `buffer`. O(n).
+    public static func append(_ value: RDBValue, compresses: Bool = true, to buffer: inout ByteBuffer) {
+        let before = buffer.count
+        RDBEncoder.append(type: value, to: &buffer)
+        RDBEncoder.append(body: value, compresses: compresses, to: &buffer)
+        buffer.append(UInt8(RDBFormat.version & 0xff))
+        buffer.append(UInt8(RDBFormat.version >> 8))
+        let checksum = CRC64.checksum(buffer.slice.dropFirst(before))
+        RDBEncoder.append(littleEndian: checksum, to: &buffer)
+    }
+
+    /// Checks the footer: `.wrongVersionOrChecksum` is RESTORE's "DUMP payload version or checksum are wrong". O(n).
+    public static func verify(_ payload: ByteSlice) throws(RDBError) {
+        let body = payload.count - footerBytes
+        guard body >= 0 else { throw .wrongVersionOrChecksum }
+        let version = Int(payload[body]) | Int(payload[body + 1]) << 8
+        guard version <= RDBFormat.newestReadable else { throw .wrongVersionOrChecksum }
+        let checksum = CRC64.checksum(payload[0..<body + 2])
+        guard case .found(checksum, _) = RDBScan.littleEndian(payload, at: body + 2, bytes: 8) else {
+            throw .wrongVersionOrChecksum
+        }
+    }
+
+    /// The value in `payload`, after `verify`. Views in it are valid as long as `payload`. Every error but
+    /// `.wrongVersionOrChecksum` is RESTORE's "Bad data format". Bytes behind the value are ignored, as Redis does.
+    /// O(n).
+    public static func decode(
+        _ payload: ByteSlice, maximumStringBytes: Int = RDBFormat.maximumStringBytes
+    ) throws(RDBError) -> RDBValue {
+        try verify(payload)
+        let body = payload[0..<payload.count - footerBytes]
+        guard body.count > 0 else { throw .badFormat }
+        try RDBValue.check(type: body[0])
+        switch try RDBScan.string(body, at: 1, limit: maximumStringBytes) {
+        case .needs: throw .badFormat
+        case .found(let shape, _): return .string(try shape.materialised(body))
+        }
+    }
+}
+
+extension RDBValue {
+    /// Throws unless `type` is one that can be decoded.
+    static func check(type: UInt8) throws(RDBError) {
+        if type == RDBType.string { return }
+        throw type <= RDBType.largest ? .unsupportedType(type) : .badFormat
+    }
+}

@@ -1,0 +1,45 @@
+import Bytes
+
+/// The texts of commands on connections.
+extension ErrorText {
+    public static let authWithoutPassword: StaticString = """
+        ERR AUTH <password> called without any password configured for the default user. Are you sure your \
+        configuration is correct?
+        """
+    public static let helloWithoutAuth: StaticString = """
+        NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> \
+        <pass> option can be used to authenticate the client and select the RESP protocol version at the same time
+        """
+    public static let protocolNotInteger: StaticString = "ERR Protocol version is not an integer or out of range"
+    public static let clientName: StaticString =
+        "ERR Client names cannot contain spaces, newlines or special characters."
+    public static let pauseMode: StaticString = "ERR CLIENT PAUSE mode must be WRITE or ALL"
+    public static let timeoutOutOfRange: StaticString = "ERR timeout is out of range"
+    public static let unblockReason: StaticString = "ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"
+    public static let invalidClientID: StaticString = "ERR Invalid client ID"
+    public static let clientIDNotPositive: StaticString = "ERR client-id should be greater than 0"
+    public static let maxAgeNotInteger: StaticString = "ERR maxage is not an integer or out of range"
+    public static let maxAgeNotPositive: StaticString = "ERR maxage should be greater than 0"
+    public static let noSuchClient: StaticString = "ERR No such client"
+
+    /// `option` as the client wrote it, up to a NUL byte, like the next four.
+    public static func helloOption(_ option: ByteSlice) -> [UInt8] {
+        quoting("ERR Syntax error in HELLO option '", option, "'")
+    }
+    public static func unknownClientType(_ type: ByteSlice) -> [UInt8] {
+        quoting("ERR Unknown client type '", type, "'")
+    }
+    public static func noSuchUser(_ user: ByteSlice) -> [UInt8] { quoting("ERR No such user '", user, "'") }
+    public static func unrecognizedClientInfo(_ option: ByteSlice) -> [UInt8] {
+        quoting("ERR Unrecognized option '", option, "'")
+    }
+    /// `attribute` in lower case.
+    public static func clientAttribute(_ attribute: StaticString) -> [UInt8] {
+        quoting("ERR ", ByteSlice(attribute), " cannot contain spaces, newlines or special characters.")
+    }
+
+    private static func quoting(_ before: StaticString, _ middle: ByteSlice, _ after: StaticString) -> [UInt8] {
+        let shown = middle.firstIndex(of: 0).map { middle.prefix($0) } ?? middle
+        return ByteSlice(before).array + shown.array + ByteSlice(after).array
+    }
+}

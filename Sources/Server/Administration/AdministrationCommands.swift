@@ -1,0 +1,6 @@
+import Commands
+
+/// Commands with which an operator runs the server.
+enum AdministrationCommands {
+    static let rows: [CommandRow] = FlushCommands.rows + ShutdownCommand.rows
+}

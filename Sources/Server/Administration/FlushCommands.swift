@@ -1,0 +1,123 @@
+import Bytes
+import Commands
+import Keyspace
+import RESP
+import Storage
+
+/// FLUSHDB, FLUSHALL, SWAPDB.
+enum FlushCommands {
+    static let rows: [CommandRow] = [
+        CommandRow(
+            "flushdb", arity: -1, [.write], [.keyspace, .write, .slow, .dangerous], group: .server, since: "1.0.0",
+            summary: "Removes all keys of the selected database; CACHE: only drops them from RAM.",
+            complexity: "O(1), the memory is freed in the background.",
+            tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
+            documentation: ServerSyntax.flushdb
+        ) { flush(&$0, everything: false) },
+        CommandRow(
+            "flushall", arity: -1, [.write], [.keyspace, .write, .slow, .dangerous], group: .server, since: "1.0.0",
+            summary: "Removes all keys of all databases; CACHE: only drops them from RAM.",
+            complexity: "O(databases), the memory is freed in the background.",
+            tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
+            documentation: ServerSyntax.flushall
+        ) { flush(&$0, everything: true) },
+        CommandRow(
+            "swapdb", arity: 3, [.write, .fast], [.keyspace, .write, .fast, .dangerous], group: .server, since: "4.0.0",
+            summary: "Exchanges two databases.", complexity: "O(1)",
+            documentation: ServerSyntax.swapdb, swap),
+    ]
+
+    private static func flush(_ context: inout CommandContext, everything: Bool) {
+        if let answer = context.answer {
+            if case .failed(let text) = answer {
+                context.reply.pointee.error("ERR \(text)")
+            } else {
+                context.reply.pointee.ok()
+            }
+            return
+        }
+        var waits = !context.core.configuration.current.lazyFreeing.userFlush
+        if context.arguments.count > 2 { return context.reply.pointee.error(ErrorText.syntax) }
+        if context.arguments.count == 2 {
+            let word = context.arguments[1]
+            if word.equalsIgnoringCase("async") {
+                waits = false
+            } else if word.equalsIgnoringCase("sync") {
+                waits = true
+            } else if word.equalsIgnoringCase("cache") {
+                return dropCache(&context)
+            } else {
+                return context.reply.pointee.error(ErrorText.syntax)
+            }
+        }
+        let core = context.core
+        let detached = core.flush(everything ? Array(0..<core.store.databases) : [context.database])
+        if waits {
+            // Freeing takes as long as there are records: not on the loop, and the caller waits for it.
+            context.request = .job {
+                core.dispose(detached)
+                return .done(true)
+            }
+        } else {
+            core.control.submit { core.dispose(detached) }
+            context.reply.pointee.ok()
+        }
+    }
+
+    private static func dropCache(_ context: inout CommandContext) {
+        guard let tier = context.core.tier else { return context.reply.pointee.ok() }
+        context.request = .job {
+            do throws(StorageError) {
+                try tier.spillEverything(keepsClean: false)
+                return .done(true)
+            } catch {
+                return .failed("the flash tier failed: \(error.message)")
+            }
+        }
+    }
+
+    private static func swap(_ context: inout CommandContext) {
+        let store = context.keyspace.store
+        guard let first = Decimal.parseInt64(context.arguments[1]) else {
+            return context.reply.pointee.error("ERR invalid first DB index")
+        }
+        guard let second = Decimal.parseInt64(context.arguments[2]) else {
+            return context.reply.pointee.error("ERR invalid second DB index")
+        }
+        guard first >= 0, first < Int64(store.databases), second >= 0, second < Int64(store.databases) else {
+            return context.reply.pointee.error(ErrorText.databaseIndex)
+        }
+        store.lockAll()
+        store.swap(Int(first), Int(second))
+        store.unlockAll()
+        context.reply.pointee.ok()
+    }
+}
+
+extension ServerCore {
+    /// Empties databases. What it returns is to be disposed of, off the loops.
+    func flush(_ databases: [Int]) -> [KeyspaceStore.Detached] {
+        store.lockAll()
+        let detached = databases.map { store.detach(database: $0) }
+        store.unlockAll()
+        for part in detached where part.keys > 0 { tier?.bury(generation: part.generation) }
+        return detached
+    }
+
+    /// Frees what a flush left: records in RAM, then the data of the dead generations on flash.
+    func dispose(_ detached: [KeyspaceStore.Detached]) {
+        let ledger = disposalLedger
+        for part in detached {
+            disposing.withLock { _ in part.free(ledger) }
+            guard let tier, part.keys > 0 else { continue }
+            do throws(StorageError) {
+                try tier.reap(generation: part.generation)
+            } catch {
+                // The generation is dead whether or not its data is gone: nothing can see it, and the spiller tries
+                // again.
+                log.warning("Removing flushed data from flash failed for now: \(error.message)")
+            }
+        }
+        tier?.evaluate()
+    }
+}

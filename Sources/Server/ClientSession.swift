@@ -1,0 +1,87 @@
+import Bytes
+import Frontend
+import Platform
+import RESP
+import Synchronization
+
+/// A connection with what Redis keeps for a client.
+///
+/// Its loop owns it. What CLIENT LIST reads from other threads is atomic or behind a monitor.
+public final class ClientSession: Connection, @unchecked Sendable {
+    // @unchecked: as Connection; members are the loop's alone, atomic, or monitors.
+
+    /// Selected database. Any thread reads.
+    public let database = Atomic<Int>(0)
+    /// Index of the last command in the `CommandIndex`, -1 before the first. Any thread reads.
+    public let lastCommand = Atomic<Int>(-1)
+    /// Commands executed. Any thread reads.
+    public let commandCount = Atomic<Int>(0)
+    /// Bytes that the parked call's arguments take. Any thread reads.
+    public let parkedBytes = Atomic<Int>(0)
+
+    static let defaultUser = Array("default".utf8)
+
+    /// Names that a client gives itself.
+    public struct Names: Sendable {
+        public var name: [UInt8] = []
+        public var libraryName: [UInt8] = []
+        public var libraryVersion: [UInt8] = []
+        public var user = ClientSession.defaultUser
+    }
+    /// Any thread.
+    public let names = Monitor(Names())
+
+    /// CLIENT REPLY.
+    public enum ReplyMode: Sendable {
+        case on
+        case off
+        /// The next command's reply is dropped; `skipping`: this one's is.
+        case skipNext
+        case skipping
+    }
+    /// Loop only.
+    public var replyMode = ReplyMode.on
+    /// CLIENT NO-EVICT and NO-TOUCH. Any thread reads.
+    public let isExemptFromEviction = Atomic<Bool>(false)
+    public let leavesNoTraces = Atomic<Bool>(false)
+
+    /// RESP version, as CLIENT LIST shows it. Any thread reads.
+    let shownVersion = Atomic<Int>(2)
+
+    /// The call that waits, if one does. Loop only.
+    var parked: ParkedCall?
+    /// Waits for the end of a CLIENT PAUSE rather than for a call's needs. Any thread reads.
+    public let isPaused = Atomic<Bool>(false)
+    /// A call waits for the flash tier: a key, memory, or a background job. Any thread reads.
+    public let waitsForFlash = Atomic<Bool>(false)
+
+    /// Arguments of the running call that SLOWLOG must not show. Loop only; emptied after the call.
+    public var redactedArguments: [Int] = []
+
+    /// The worker of this connection's loop.
+    unowned(unsafe) let worker: LoopWorker  // the core owns the workers and outlives the connections
+
+    init(_ seed: consuming ConnectionSeed, worker: LoopWorker) {
+        self.worker = worker
+        super.init(seed)
+    }
+
+    /// Whether a name leaves CLIENT LIST readable: printable ASCII without blanks. The empty one takes the name away.
+    static func isNameAllowed(_ name: ByteSlice) -> Bool { name.buffer.allSatisfy { $0 > 0x20 && $0 < 0x7f } }
+
+    /// Changes the protocol's version, beginning with the reply that is being written. Loop only.
+    func speak(version: Int, _ reply: UnsafeMutablePointer<ReplyWriter>) {
+        reply.pointee.version = version
+        shownVersion.store(version, ordering: .relaxed)
+    }
+
+    /// An end of the connection as CLIENT LIST shows it: both ends of a Unix socket go by the server's path.
+    func addressText(_ address: SocketAddress, socketPath: String) -> String {
+        if case .internet = address { return "\(address)" }
+        return "\(socketPath):0"
+    }
+
+    /// What kind of client this is. Any thread. There are only normal ones as long as there is neither replication nor
+    /// publishing.
+    var outputClassShown: OutputClass { .normal }
+}

@@ -1,0 +1,9 @@
+import Commands
+
+/// All rows of all families.
+enum CommandFamilies {
+    static let rows: [CommandRow] = 
+        StringCommands.rows + KeyCommands.rows + AdministrationCommands.rows
+        + ConnectionCommands.rows
+        + IntrospectionCommands.rows
+}

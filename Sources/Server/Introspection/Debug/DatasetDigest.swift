@@ -1,0 +1,50 @@
+import Bytes
+import Values
+
+/// The digest of DEBUG DIGEST and DIGEST-VALUE, as Redis computes it: equal data, equal digest, whatever tier it is in.
+///
+/// A key's digest mixes type, value and whether there is an expiry; the data set's is the exclusive or over all keys,
+/// mixed with the numbers of databases that have keys.
+struct DatasetDigest: Equatable {
+    private(set) var bytes = [UInt8](repeating: 0, count: 20)
+
+    var text: String {
+        let digits = Array("0123456789abcdef")
+        return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+    }
+
+    /// Adds data whose order doesn't matter.
+    mutating func join(_ data: ByteSlice) {
+        let hash = SHA1.digest(data)
+        for index in 0..<20 { bytes[index] ^= hash[index] }
+    }
+
+    mutating func join(_ other: DatasetDigest) { other.bytes.withSlice { join($0) } }
+
+    /// Adds what was joined elsewhere.
+    mutating func add(_ joined: DatasetDigest) {
+        for index in 0..<20 { bytes[index] ^= joined.bytes[index] }
+    }
+
+    /// Adds data whose order matters.
+    mutating func mix(_ data: ByteSlice) {
+        join(data)
+        bytes = bytes.withSlice { SHA1.digest($0) }
+    }
+
+    /// A 32-bit number in network order.
+    mutating func mix(number: Int) {
+        let value = UInt32(truncatingIfNeeded: number)
+        [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> UInt32($0)) }.withSlice { mix($0) }
+    }
+
+    /// Adds a value with its type and whether it expires.
+    mutating func mix(_ record: Record) {
+        switch record.type {
+        case .string:
+            mix(number: 0)
+            record.withString { mix($0) }
+        }
+        if record.hasExpiry { join(ByteSlice("!!expire!!")) }
+    }
+}

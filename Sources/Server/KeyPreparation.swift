@@ -1,0 +1,248 @@
+import Bytes
+import Commands
+import Keyspace
+import Platform
+import RESP
+import Tiering
+
+/// Locks the shards of a call's keys in ascending order and makes sure that they are resident.
+///
+/// A key without a RAM entry in a partition with cold keys is unknown. Then the locks are given back, the tier's
+/// filter is asked without them, and after locking again a 'no' counts only if still nothing is known and no record
+/// has left the partition meanwhile. A 'maybe' ends in `.cold`: `requestFaults` then registers the call with the
+/// faults.
+///
+/// One per loop; keeps its arrays.
+struct KeyPreparation: ~Copyable {
+    enum Outcome {
+        case ready
+        case cold
+        /// The arguments don't say where the keys are; nothing is locked.
+        case badKeys
+    }
+
+    /// A key that has to be asked for.
+    private struct Question {
+        let index: Int
+        let departures: UInt64
+        let generation: UInt32
+    }
+
+    private let tier: Tier?
+    private var indices: [Int] = []
+    private var uses: [KeyUse] = []
+    private var needs: [KeyNeed] = []
+    private var shards: [Int] = []
+    private var questions: [Question] = []
+    private var missing: [Int] = []
+    private var scratch = ByteBuffer()
+    /// The shard that is locked for a single key, or -1 where `shards` says it.
+    private var single = -1
+
+    init(tier: Tier?) { self.tier = tier }
+
+    /// Locks and prepares the keys of the call in `context.arguments`.
+    mutating func lock(_ entry: UnsafePointer<CommandIndex.Entry>, _ context: inout CommandContext) -> Outcome {
+        if entry.pointee.shape == .single {
+            let bytes = context.arguments[1]
+            let store = context.keyspace.store
+            let position = store.placement.position(of: bytes)
+            context.keyspace.lock(position.shard)
+            let ref = KeyRef(bytes: bytes, position: position, space: store.space(ofDatabase: context.database))
+            context.keys.removeAll()
+            context.keys.append(ref)
+            single = position.shard
+            if tier == nil || entry.pointee.singleNeed == .overwrite || context.keyspace.isResident(ref) {
+                return .ready
+            }
+            needs.removeAll(keepingCapacity: true)
+            needs.append(entry.pointee.singleNeed)
+            return settle(&context)
+        }
+        guard collect(entry, &context) else { return .badKeys }
+        lockAll(&context)
+        return tier == nil ? .ready : settle(&context)
+    }
+
+    mutating func unlock(_ context: inout CommandContext) {
+        if single >= 0 {
+            context.keyspace.unlock(single)
+            single = -1
+            return
+        }
+        for shard in shards { context.keyspace.unlock(shard) }
+    }
+
+    /// Finds the keys and needs of the call; their refs, without valid spaces yet, into the context.
+    private mutating func collect(
+        _ entry: UnsafePointer<CommandIndex.Entry>, _ context: inout CommandContext
+    ) -> Bool {
+        indices.removeAll(keepingCapacity: true)
+        uses.removeAll(keepingCapacity: true)
+        needs.removeAll(keepingCapacity: true)
+        context.keys.removeAll()
+        single = -1
+        switch entry.pointee.row.plan {
+        case .custom(let plan):
+            plan(context.arguments, context.database, &uses)
+            // A plan can't know how many databases there are; the command replies to a number that is too large.
+            let databases = context.keyspace.store.databases
+            uses.removeAll { $0.database >= databases }
+        case .specified, .deciding:
+            guard entry.pointee.row.keyIndices(context.arguments, into: &indices) else { return false }
+            let need: KeyNeed
+            if case .deciding(let decide) = entry.pointee.row.plan {
+                need = decide(context.arguments)
+            } else {
+                need = entry.pointee.singleNeed
+            }
+            for index in indices { uses.append(KeyUse(argument: index, database: context.database, need: need)) }
+        }
+        let store = context.keyspace.store
+        for use in uses {
+            let bytes = context.arguments[use.argument]
+            context.keys.append(
+                KeyRef(bytes: bytes, position: store.placement.position(of: bytes), space: use.database))
+            needs.append(use.need)
+        }
+        return true
+    }
+
+    /// Locks the shards in ascending order, each once, and looks the keys' spaces up, which only a lock keeps stable.
+    private mutating func lockAll(_ context: inout CommandContext) {
+        let count = context.keys.count
+        shards.removeAll(keepingCapacity: true)
+        if count == 1 {
+            shards.append(context.keys[0].position.shard)
+        } else {
+            for index in 0..<count { shards.append(context.keys[index].position.shard) }
+            shards.sort()
+            var kept = 0
+            for index in 0..<count where kept == 0 || shards[kept - 1] != shards[index] {
+                shards[kept] = shards[index]
+                kept += 1
+            }
+            shards.removeLast(count - kept)
+        }
+        for shard in shards { context.keyspace.lock(shard) }
+        guard single < 0 else { return }
+        let store = context.keyspace.store
+        for index in 0..<count {
+            let ref = context.keys[index]
+            context.keys[index] = KeyRef(
+                bytes: ref.bytes, position: ref.position, space: store.space(ofDatabase: uses[index].database))
+        }
+    }
+
+    /// With the locks held: finds out about keys that aren't resident. `.ready` with the locks held, `.cold` without.
+    private mutating func settle(_ context: inout CommandContext) -> Outcome {
+        guard let tier else { return .ready }
+        while true {
+            questions.removeAll(keepingCapacity: true)
+            for index in 0..<context.keys.count where needs[index] != .overwrite {
+                let ref = context.keys[index]
+                if ref.isKnownAbsent || context.keyspace.isResident(ref) { continue }
+                questions.append(
+                    Question(
+                        index: index, departures: context.keyspace.departures(ref),
+                        generation: context.keyspace.store.generation(ofSpace: ref.space)))
+            }
+            if questions.isEmpty { return .ready }
+            release(&context)
+            missing.removeAll(keepingCapacity: true)
+            for question in questions {
+                let ref = context.keys[question.index]
+                if tier.mayBeOnFlash(
+                    generation: question.generation, position: ref.position, key: ref.bytes, scratch: &scratch)
+                {
+                    missing.append(question.index)
+                }
+            }
+            if !missing.isEmpty { return .cold }
+            relock(&context)
+            for question in questions {
+                let ref = context.keys[question.index]
+                let store = context.keyspace.store
+                if store.generation(ofSpace: ref.space) == question.generation,
+                    context.keyspace.departures(ref) == question.departures
+                {
+                    context.keys[question.index].isKnownAbsent = true
+                }
+            }
+        }
+    }
+
+    private mutating func release(_ context: inout CommandContext) {
+        if single >= 0 {
+            context.keyspace.unlock(single)
+        } else {
+            for shard in shards { context.keyspace.unlock(shard) }
+        }
+    }
+
+    /// Takes the same locks again. A flush or swap may have come between: the spaces are looked up anew, and what was
+    /// known of keys in other generations doesn't count.
+    private mutating func relock(_ context: inout CommandContext) {
+        if single >= 0 {
+            context.keyspace.lock(single)
+            let ref = context.keys[0]
+            context.keys[0] = KeyRef(
+                bytes: ref.bytes, position: ref.position,
+                space: context.keyspace.store.space(ofDatabase: context.database))
+        } else {
+            lockAll(&context)
+        }
+    }
+
+    /// After `.cold`: registers `call` with faults for all keys that are missing. Returns the reads to start. Without
+    /// locks before and after.
+    mutating func requestFaults(for call: FaultWaiter, _ context: inout CommandContext) -> [Fault] {
+        var faults: [Fault] = []
+        let now = Clock.monotonicNanoseconds()
+        for index in missing {
+            let database = single >= 0 ? context.database : uses[index].database
+            request(context.keys[index], database, call, now, &context, &faults)
+        }
+        single = -1
+        return faults
+    }
+
+    private func request(
+        _ ref: KeyRef, _ database: Int, _ call: FaultWaiter?, _ now: Int64, _ context: inout CommandContext,
+        _ faults: inout [Fault]
+    ) {
+        context.keyspace.lock(ref.position.shard)
+        let current = KeyRef(
+            bytes: ref.bytes, position: ref.position, space: context.keyspace.store.space(ofDatabase: database))
+        if !context.keyspace.isResident(current),
+            let fault = context.keyspace.requestFault(current, for: call, at: now)
+        {
+            faults.append(fault)
+        }
+        context.keyspace.unlock(ref.position.shard)
+    }
+
+    /// Has the cold keys of a call that can't run yet read ahead. Without locks before and after.
+    mutating func prefetch(
+        _ entry: UnsafePointer<CommandIndex.Entry>, _ context: inout CommandContext, into faults: inout [Fault]
+    ) {
+        guard let tier, collect(entry, &context) else { return }
+        let now = Clock.monotonicNanoseconds()
+        for index in 0..<context.keys.count where needs[index] != .overwrite {
+            let ref = context.keys[index]
+            let database = uses[index].database
+            let store = context.keyspace.store
+            context.keyspace.lock(ref.position.shard)
+            let space = store.space(ofDatabase: database)
+            let generation = store.generation(ofSpace: space)
+            let isResident = context.keyspace.isResident(
+                KeyRef(bytes: ref.bytes, position: ref.position, space: space))
+            context.keyspace.unlock(ref.position.shard)
+            if !isResident,
+                tier.mayBeOnFlash(generation: generation, position: ref.position, key: ref.bytes, scratch: &scratch)
+            {
+                request(ref, database, nil, now, &context, &faults)
+            }
+        }
+    }
+}

@@ -1,0 +1,382 @@
+import Bytes
+import Commands
+import Frontend
+import Keyspace
+import Platform
+import RESP
+import Synchronization
+import Telemetry
+import Tiering
+
+/// What one event loop needs to execute commands: its view of the keyspace, its statistics, its scratch memory.
+///
+/// Used on its loop's thread only, but for the atomics inside the parts it shares.
+final class LoopWorker: @unchecked Sendable {
+    // @unchecked: one thread uses it; `statistics` and the ledger are made for other readers.
+    unowned(unsafe) let core: ServerCore  // the core owns the workers and outlives them
+    let index: CommandIndex
+    let tier: Tier?
+    /// Behind a pointer, so that reaching it costs no exclusivity check.
+    let context: UnsafeMutablePointer<CommandContext>
+    let statistics: CommandStatisticsBlock
+    let ledger: Ledger
+    let preparation: UnsafeMutablePointer<KeyPreparation>
+    /// Bytes allocated when the watermarks were last compared.
+    private var evaluatedBytes = 0
+    /// Allocation after which they are compared again.
+    private static let evaluationStride = 128 * 1024
+    private var settingsVersion = -1
+    private let positions = UnsafeMutablePointer<Position>.allocate(capacity: stride)
+    private let isAnnounced = UnsafeMutablePointer<Bool>.allocate(capacity: stride)
+
+    init(core: ServerCore) {
+        self.core = core
+        index = core.index
+        tier = core.tier
+        ledger = core.store.makeLedger()
+        statistics = core.commandStatistics.makeBlock()
+        context = .allocate(capacity: 1)
+        let reply = UnsafeMutablePointer<ReplyWriter>.allocate(capacity: 1)
+        reply.initialize(to: ReplyWriter())
+        context.initialize(
+            to: CommandContext(keyspace: LockedKeyspace(store: core.store, ledger: ledger), reply: reply))
+        preparation = .allocate(capacity: 1)
+        preparation.initialize(to: KeyPreparation(tier: core.tier))
+    }
+
+    deinit {
+        context.deinitialize(count: 1)
+        context.deallocate()
+        preparation.deinitialize(count: 1)
+        preparation.deallocate()
+        positions.deallocate()
+        isAnnounced.deallocate()
+    }
+
+    /// Executes a batch: see `FrontendService.execute`.
+    func execute(
+        _ session: ClientSession, _ batch: UnsafeMutablePointer<RequestBatch>,
+        reply: UnsafeMutablePointer<ReplyWriter>
+    ) -> BatchOutcome {
+        context.pointee.reply = reply
+        context.pointee.caller = session
+        refresh(session)
+        let count = batch.pointee.count
+        var began = Ticks.now()
+        var outcome = BatchOutcome.completed
+        for number in 0..<count {
+            if number % Self.stride == 0, count > 1 { prefetch(batch, from: number) }
+            context.pointee.arguments = batch.pointee.arguments(of: number)
+            guard run(session, &began) else {
+                lookAhead(session, batch, from: number + 1)
+                outcome = .parked(atRequest: number)
+                break
+            }
+            if session.closeAfterReply || session.closeSoon { break }
+        }
+        context.pointee.caller = nil
+        if tier != nil { evaluate() }
+        return outcome
+    }
+
+    /// Clock and settings, once for a batch.
+    private func refresh(_ session: ClientSession) {
+        let now = Clock.unixMilliseconds()
+        context.pointee.keyspace.now = now
+        context.pointee.keyspace.accessClock.seconds = UInt32(truncatingIfNeeded: now / 1_000)
+        context.pointee.keyspace.deletesExpired = !core.isPausing.load(ordering: .relaxed)
+        context.pointee.keyspace.leavesTraces = !session.leavesNoTraces.load(ordering: .relaxed)
+        let version = core.settingsVersion.load(ordering: .acquiring)
+        if version != settingsVersion {
+            settingsVersion = version
+            context.pointee.settings = core.commandSettings.withLock { $0 }
+            context.pointee.keyspace.accessClock.mode = core.accessMode.withLock { $0 }
+        }
+    }
+
+    private func evaluate() {
+        let bytes = ledger.memoryBytes.load(ordering: .relaxed)
+        if bytes - evaluatedBytes > Self.evaluationStride || bytes < evaluatedBytes {
+            if bytes > evaluatedBytes { tier?.evaluate() }
+            evaluatedBytes = bytes
+        }
+    }
+
+    /// Requests whose memory is fetched ahead at a time.
+    private static let stride = 16
+
+    /// Has the processor fetch what the next requests of a pipeline will look at: first the slots of their keys, then
+    /// their records. A miss in the cache costs more than everything else a GET does; this way the misses of 16
+    /// requests overlap. Taking the first argument for a key is right nearly always, and harmless where it is wrong.
+    private func prefetch(_ batch: UnsafeMutablePointer<RequestBatch>, from first: Int) {
+        let last = min(first + Self.stride, batch.pointee.count)
+        let database = context.pointee.database
+        for number in first..<last {
+            let arguments = batch.pointee.arguments(of: number)
+            guard arguments.count > 1 else { continue }
+            positions[number - first] = context.pointee.keyspace.prefetchSlot(arguments[1], database: database)
+        }
+        for number in first..<last where batch.pointee.arguments(of: number).count > 1 {
+            context.pointee.keyspace.prefetchRecord(positions[number - first], database: database)
+        }
+    }
+
+    /// Bytes that will be executed soon, of one of several connections: if they begin with a command and a key, has
+    /// the key's slots fetched.
+    func announce(_ bytes: ByteSlice, number: Int) {
+        guard number < Self.stride else { return }
+        isAnnounced[number] = false
+        guard let key = Self.secondArgument(bytes) else { return }
+        positions[number] = context.pointee.keyspace.prefetchSlot(key, database: context.pointee.database)
+        isAnnounced[number] = true
+    }
+
+    /// Fetches the records of the keys that were announced.
+    func announced(_ count: Int) {
+        for number in 0..<min(count, Self.stride) where isAnnounced[number] {
+            context.pointee.keyspace.prefetchRecord(positions[number], database: context.pointee.database)
+        }
+    }
+
+    /// The key in `*n CRLF $n CRLF command CRLF $n CRLF key CRLF`: a look, no parser. Nil for anything else.
+    private static func secondArgument(_ bytes: ByteSlice) -> ByteSlice? {
+        // The shortest such request has 4 + 4 + 3 + 4 + 3 bytes.
+        guard bytes.count > 18, bytes.base[0] == 0x2a, bytes.base[2] == 0x0d else { return nil }
+        var at = 4
+        guard let command = length(bytes, &at) else { return nil }
+        at += command + 2
+        guard let key = length(bytes, &at), at + key <= bytes.count else { return nil }
+        return ByteSlice(base: bytes.base + at, count: key)
+    }
+
+    /// Reads `$n CRLF` with at most three digits.
+    private static func length(_ bytes: ByteSlice, _ at: inout Int) -> Int? {
+        guard at + 6 <= bytes.count, bytes.base[at] == 0x24 else { return nil }
+        var value = 0
+        var index = at + 1
+        while index < at + 4, bytes.base[index] &- 0x30 < 10 {
+            value = value * 10 + Int(bytes.base[index] &- 0x30)
+            index += 1
+        }
+        guard bytes.base[index] == 0x0d else { return nil }
+        at = index + 2
+        return value
+    }
+
+    // MARK: One request
+
+    /// Runs the request in `context.arguments`. False: it is parked, without effect and without reply.
+    private func run(_ session: ClientSession, _ began: inout UInt64) -> Bool {
+        let reply = context.pointee.reply
+        let start = reply.pointee.count
+        let errors = reply.pointee.errorCount
+        var ran: UnsafePointer<CommandIndex.Entry>?
+        let finished = perform(session, &ran)
+        if !finished {
+            reply.pointee.truncate(to: start)
+            return false
+        }
+        if session.parked != nil { unpark(session) }
+        finish(session, ran, start: start, failed: reply.pointee.errorCount != errors, &began)
+        return true
+    }
+
+    /// Gates, keys, body. False: parked.
+    private func perform(_ session: ClientSession, _ ran: inout UnsafePointer<CommandIndex.Entry>?) -> Bool {
+        let arguments = context.pointee.arguments
+        guard var entry = index.find(arguments[0]) else {
+            session.lastCommand.store(-1, ordering: .relaxed)
+            Gates.unknownCommand(arguments, session)
+            return true
+        }
+        if !entry.pointee.subcommands.isEmpty, arguments.count > 1 {
+            guard let sub = index.find(arguments[1], in: entry) else {
+                session.lastCommand.store(-1, ordering: .relaxed)
+                Gates.unknownSubcommand(arguments, entry, context.pointee.reply)
+                return true
+            }
+            entry = sub
+        }
+        session.lastCommand.store(entry.pointee.number, ordering: .relaxed)
+        if let parked = session.parked, let failure = parked.firstFailure {
+            context.pointee.reply.pointee.error("ERR the flash tier failed to read: \(failure)")
+            ran = entry
+            return true
+        }
+        switch Gates.check(entry, session, self) {
+        case .pass: break
+        case .rejected:
+            statistics.rejected(entry.pointee.number)
+            return true
+        case .parked: return false
+        }
+        guard let body = entry.pointee.row.body else {
+            Gates.wrongArity(entry, context.pointee.reply)
+            statistics.rejected(entry.pointee.number)
+            return true
+        }
+        ran = entry
+        context.pointee.database = session.database.load(ordering: .relaxed)
+        if entry.pointee.shape == .none {
+            body(&context.pointee)
+        } else {
+            guard runWithKeys(session, entry, body) else { return false }
+        }
+        guard let request = context.pointee.request else { return true }
+        context.pointee.request = nil
+        return answer(request, session, entry, body)
+    }
+
+    private func runWithKeys(
+        _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>,
+        _ body: @Sendable (inout CommandContext) -> Void
+    ) -> Bool {
+        switch preparation.pointee.lock(entry, &context.pointee) {
+        case .ready:
+            body(&context.pointee)
+            preparation.pointee.unlock(&context.pointee)
+            return true
+        case .badKeys:
+            // The arguments don't fit the specifications: the command says what is wrong, it has no keys to touch.
+            context.pointee.keys.removeAll()
+            body(&context.pointee)
+            return true
+        case .cold:
+            let call = park(session, .keys)
+            let faults = preparation.pointee.requestFaults(for: call, &context.pointee)
+            tier?.submit(faults)
+            call.arm()
+            return false
+        }
+    }
+
+    // MARK: Parking
+
+    /// Makes the object that the call waits with; a call that was parked before gives up what it had.
+    func park(_ session: ClientSession, _ reason: ParkedCall.Reason) -> ParkedCall {
+        let earlier = session.parked
+        let call = ParkedCall(
+            session, reason, since: earlier?.since ?? Clock.monotonicNanoseconds(),
+            attempts: (earlier?.attempts ?? 0) + 1)
+        if let earlier, !earlier.faults.isEmpty { context.pointee.keyspace.release(earlier.faults) }
+        session.parked = call
+        note(session, from: earlier?.reason, to: reason)
+        return call
+    }
+
+    /// The call that waited has run.
+    private func unpark(_ session: ClientSession) {
+        guard let call = session.parked else { return }
+        session.parked = nil
+        note(session, from: call.reason, to: nil)
+        if !call.faults.isEmpty { context.pointee.keyspace.release(call.faults) }
+    }
+
+    /// The connection is gone with a call waiting.
+    func abandon(_ session: ClientSession) {
+        guard let call = session.parked else { return }
+        session.parked = nil
+        note(session, from: call.reason, to: nil)
+        if call.reason == .pause { core.pause.forget(call) }
+        context.pointee.keyspace.abandon(call)
+    }
+
+    /// What others see of a call that waits: in the counts of the server and in the connection's line of CLIENT LIST.
+    private func note(_ session: ClientSession, from old: ParkedCall.Reason?, to new: ParkedCall.Reason?) {
+        if old == nil { core.parkedCalls.add(1, ordering: .relaxed) }
+        if new == nil { core.parkedCalls.subtract(1, ordering: .relaxed) }
+        session.isPaused.store(new == .pause, ordering: .relaxed)
+        session.waitsForFlash.store(new != nil && new != .pause, ordering: .relaxed)
+        let bytes = new == nil ? 0 : context.pointee.arguments.buffer.reduce(0) { $0 + $1.count }
+        session.parkedBytes.store(bytes, ordering: .relaxed)
+    }
+
+    /// Answers a command that asked for background work: at once where nothing has to be waited for, else parks it.
+    private func answer(
+        _ request: BackgroundRequest, _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>,
+        _ body: @Sendable (inout CommandContext) -> Void
+    ) -> Bool {
+        // A resume without an answer: the job is still under way.
+        if let waiting = session.parked, waiting.reason == .background, waiting.answer == nil { return false }
+        var request = request
+        var given = session.parked?.answer
+        session.parked?.answer = nil
+        while let answer = given ?? core.answerAtOnce(request, now: context.pointee.now) {
+            given = nil
+            context.pointee.answer = answer
+            body(&context.pointee)
+            context.pointee.answer = nil
+            // A second question (RANDOMKEY's, when behind its place there were too few keys) is treated like the first.
+            guard let next = context.pointee.request else { return true }
+            context.pointee.request = nil
+            request = next
+        }
+        let call = park(session, .background)
+        core.submit(request, now: context.pointee.now) { answer in
+            call.answer = answer
+            call.arm()
+        }
+        return false
+    }
+
+    /// The requests behind a parked one: has their cold keys read meanwhile.
+    private func lookAhead(
+        _ session: ClientSession, _ batch: UnsafeMutablePointer<RequestBatch>, from first: Int
+    ) {
+        guard let tier else { return }
+        var faults: [Fault] = []
+        for number in first..<max(first, batch.pointee.count) {
+            let arguments = batch.pointee.arguments(of: number)
+            guard let entry = index.find(arguments[0]), entry.pointee.shape != .none else { continue }
+            context.pointee.arguments = arguments
+            preparation.pointee.prefetch(entry, &context.pointee, into: &faults)
+        }
+        tier.submit(faults)
+    }
+
+    // MARK: Afterwards
+
+    private func finish(
+        _ session: ClientSession, _ ran: UnsafePointer<CommandIndex.Entry>?, start: Int, failed: Bool,
+        _ began: inout UInt64
+    ) {
+        let ended = Ticks.now()
+        let duration = core.ticks.nanoseconds(from: began, to: ended)
+        began = ended
+        if failed {
+            core.errorCounts.count(context.pointee.reply.pointee.lastErrorCode.array)
+        }
+        if let entry = ran {
+            statistics.executed(entry.pointee.number, nanoseconds: duration, failed: failed)
+            Ledger.add(1, to: session.commandCount)
+            if duration >= core.slowNanoseconds.load(ordering: .relaxed) { recordSlow(session, entry, duration) }
+            if !session.redactedArguments.isEmpty { session.redactedArguments = [] }
+        }
+        if session.replyMode != .on { suppress(session, start: start) }
+    }
+
+    private func recordSlow(
+        _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>, _ nanoseconds: Int64
+    ) {
+        let arguments = context.pointee.arguments
+        core.latency.sampleIfSlow(
+            entry.pointee.row.flags.contains(.fast) ? "fast-command" : "command",
+            milliseconds: nanoseconds / 1_000_000)
+        guard !entry.pointee.row.flags.contains(.skipSlowLog),
+            core.slowLog.isSlow(microseconds: nanoseconds / 1_000)
+        else { return }
+        core.recordSlow(session, arguments, microseconds: nanoseconds / 1_000)
+    }
+
+    /// CLIENT REPLY OFF and SKIP.
+    private func suppress(_ session: ClientSession, start: Int) {
+        switch session.replyMode {
+        case .on: break
+        case .off: context.pointee.reply.pointee.truncate(to: start)
+        case .skipNext: session.replyMode = .skipping
+        case .skipping:
+            context.pointee.reply.pointee.truncate(to: start)
+            session.replyMode = .on
+        }
+    }
+}

@@ -1,0 +1,122 @@
+import Commands
+import Configuration
+import Frontend
+import Keyspace
+import Storage
+import StorageRocksDB
+import Telemetry
+import Tiering
+
+// How each part reads its settings out of the configuration.
+
+extension FrontendConfiguration {
+    init(_ settings: Settings) {
+        self.init()
+        threads = settings.serverThreads
+        pinsThreads = settings.serverThreadAffinity
+        addresses = settings.port == 0 ? [] : settings.bind
+        port = settings.port
+        backlog = settings.tcpBacklog
+        unixSocketPath = settings.unixSocket
+        unixSocketPermissions = settings.unixSocketMode
+    }
+}
+
+extension FrontendSettings {
+    init(_ settings: Settings) {
+        self.init()
+        maximumClients = settings.maxClients
+        idleTimeoutSeconds = settings.idleTimeoutSeconds
+        keepAliveSeconds = settings.tcpKeepaliveSeconds
+        queryBufferLimitBytes = settings.queryBufferLimitBytes
+        maximumBulkBytes = settings.maxBulkBytes
+        outputLimits = [settings.normalOutputLimit, settings.replicaOutputLimit, settings.pubsubOutputLimit].map {
+            OutputLimit(
+                hardBytes: Int($0.hardBytes), softBytes: Int($0.softBytes), softSeconds: Int($0.softSeconds))
+        }
+        // As Redis: only a default user without a password is protected.
+        refusesRemotePeers = settings.protectedMode && settings.password == nil
+        asksForPassword = settings.password != nil
+        minimumClientsPerThread = settings.minClientsPerThread
+        balancesActiveClients = settings.activeClientBalancing
+    }
+}
+
+extension CommandSettings {
+    init(_ settings: Settings) {
+        self.init()
+        maximumStringBytes = settings.maxBulkBytes
+        compressesDumps = settings.payloadCompression
+        lfuDecayMinutes = settings.lfuDecayMinutes
+        isLFU = settings.maxMemoryPolicy.isLFU
+    }
+}
+
+extension EvictionPolicy {
+    var isLFU: Bool {
+        switch self {
+        case .volatileLFU, .allKeysLFU: true
+        case .volatileLRU, .volatileRandom, .volatileTTL, .allKeysLRU, .allKeysRandom, .noEviction: false
+        }
+    }
+
+    /// What happens when `maxstorage` is reached.
+    var storagePolicy: TierSettings.StoragePolicy {
+        switch self {
+        case .noEviction: .refuse
+        case .allKeysLRU, .allKeysLFU, .allKeysRandom: .deleteAny
+        case .volatileLRU, .volatileLFU, .volatileRandom, .volatileTTL: .deleteExpiring
+        }
+    }
+}
+
+extension AccessClock.Mode {
+    init(_ settings: Settings) {
+        self =
+            settings.maxMemoryPolicy.isLFU
+            ? .lfu(logFactor: settings.lfuLogFactor, decayMinutes: settings.lfuDecayMinutes) : .lru
+    }
+}
+
+extension Log.Level {
+    init(_ level: LogLevel) {
+        switch level {
+        case .debug: self = .debug
+        case .verbose: self = .verbose
+        case .notice: self = .notice
+        case .warning: self = .warning
+        }
+    }
+}
+
+extension TierSettings {
+    init(_ settings: Settings, maxMemory: Int) {
+        self.init(budget: MemoryBudget(settings, maxMemory: maxMemory), readThreads: settings.flash.ioThreads)
+        apply(settings)
+    }
+
+    /// What changes at run time. `maxmemory 0` keeps the budget that the start derived from the machine.
+    mutating func apply(_ settings: Settings) {
+        if settings.maxMemoryBytes > 0 { budget = MemoryBudget(settings, maxMemory: settings.maxMemoryBytes) }
+        maximumStorageBytes = settings.flash.maxStorageBytes
+        storagePolicy = settings.maxMemoryPolicy.storagePolicy
+    }
+}
+
+extension MemoryBudget {
+    init(_ settings: Settings, maxMemory: Int) {
+        self.init(
+            maximum: maxMemory, blockCache: settings.flash.blockCacheBytes, memtables: settings.flash.memtableBytes)
+    }
+}
+
+extension RocksDBOptions {
+    init(_ settings: Settings, budget: MemoryBudget) {
+        self.init()
+        blockCacheBytes = UInt64(budget.blockCache)
+        memtableBytes = UInt64(budget.memtables)
+        compression = settings.flash.compression.rawValue
+        directReads = settings.flash.directReads
+        userOptions = settings.flash.providerOptions
+    }
+}

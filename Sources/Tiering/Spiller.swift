@@ -1,0 +1,129 @@
+import Keyspace
+import Platform
+import Storage
+
+/// The thread that keeps records below their budget.
+///
+/// It wakes when somebody has allocated past the high watermark, and every 20 ms to attend to tombstones. Shards take
+/// turns, a few slots each, so that all age alike. When the provider refuses, writers are told why, nothing is
+/// dropped, and it tries again, soon at first, then three times a second, asking the provider to resume.
+final class Spiller: @unchecked Sendable {
+    // @unchecked: the state is a monitor; `thread` is written by start and stop only.
+    private struct State {
+        var kicked = false
+        var stopping = false
+    }
+
+    private let tier: Tier
+    private let state = Monitor(State())
+    private var thread: Thread?
+
+    init(tier: Tier) { self.tier = tier }
+
+    func start() { thread = Thread(name: "spiller") { [self] in run() } }
+
+    func stop() {
+        state.withLock { $0.stopping = true }
+        state.wakeAll()
+        thread?.join()
+        thread = nil
+    }
+
+    func kick() {
+        let wasKicked = state.withLock { state in
+            let before = state.kicked
+            state.kicked = true
+            return before
+        }
+        if !wasKicked { state.wakeOne() }
+    }
+
+    private func run() {
+        var round = Round(tier: tier)
+        var failures = 0
+        while true {
+            let failed = failures > 0
+            // 20, 40, 80 ... 320 ms.
+            let pause: Int64 = 20_000_000 << Int64(min(max(failures - 1, 0), 4))
+            let stopping = state.wait(timeoutNanoseconds: pause) { state -> Bool? in
+                if state.stopping { return true }
+                // After a failure kicks don't shorten the pause.
+                guard state.kicked, !failed else { return nil }
+                state.kicked = false
+                return false
+            }
+            if stopping == true { return }
+            do {
+                if failed {
+                    tier.dropBuriedFiles()
+                    try tier.provider.resume()
+                }
+                try round.run()
+                try tier.reapBuried()
+                if failed { tier.refuse(nil) }
+                failures = 0
+            } catch {
+                failures += 1
+                tier.refuse("flash storage does not take writes: \(error.message)")
+            }
+            tier.evaluate()
+        }
+    }
+
+    /// The work of one wake-up, and where the last one ended.
+    private struct Round: ~Copyable {
+        let tier: Tier
+        var pass: SpillPass
+        var shard = 0
+        var attended = 0
+
+        init(tier: Tier) {
+            self.tier = tier
+            pass = SpillPass(tier: tier)
+        }
+
+        mutating func run() throws(StorageError) {
+            pass.setTime(Clock.unixMilliseconds())
+            try tier.writing.withLock { (_) throws(StorageError) in
+                try spill()
+                try attend()
+                try pass.write()
+            }
+        }
+
+        /// Frees memory down to the low watermark.
+        private mutating func spill() throws(StorageError) {
+            let budget = tier.budget
+            guard tier.store.memoryBytes > budget.highWatermark else { return }
+            let spaces = tier.store.spacesInUse()
+            // Shards in a row where nothing could be done (all that is left is pinned, say): one full turn of that is
+            // enough.
+            var fruitless = 0
+            // Bounded, so that tombstones get their turn; who still is above the watermark calls again.
+            for _ in 0..<Position.shardCount * 32 {
+                if fruitless == Position.shardCount { return }
+                var excess = tier.store.memoryBytes - pass.pendingBytes - budget.lowWatermark
+                if excess <= 0 {
+                    try pass.write()
+                    tier.evaluate()
+                    excess = tier.store.memoryBytes - budget.lowWatermark
+                    if excess <= 0 { return }
+                }
+                // A share for each shard, so that all age alike; at least a few records.
+                let wanted = max(4_096, excess / Position.shardCount)
+                fruitless += 1
+                for space in spaces {
+                    let visit = try pass.visit(
+                        shard: shard, space: space, wantedBytes: wanted, ignoringTouches: false)
+                    if visit.hadEffect { fruitless = 0 }
+                }
+                shard = (shard + 1) % Position.shardCount
+            }
+        }
+
+        /// Tombstones and open counts, a few per shard.
+        private mutating func attend() throws(StorageError) {
+            for shard in 0..<Position.shardCount { _ = try pass.attend(shard: shard, limit: 64) }
+        }
+    }
+}

@@ -1,0 +1,246 @@
+import Bytes
+import Keyspace
+import Platform
+import Storage
+import Synchronization
+import Values
+
+/// The thread that keeps the provider's size on disk below `maxstorage`.
+///
+/// It looks ten times a second. Above the limit writes are refused (`noeviction`), or keys are deleted: from nine
+/// tenths of the limit on (so that writers are met only by the last tenth) until what is left would fit into eight.
+/// Which:
+///
+/// - any key: those of a slice of the positions, which is as good as a random choice, for positions are hashes. The
+///   hand goes on from slice to slice. Keys in RAM, which are the hot ones, are spared. A slice is one range of the
+///   provider's keys, so it is compacted alone, and the space is back after work in proportion to what was deleted.
+/// - keys with an expiry: by the index of expiries, the soonest first. They lie scattered: everything is compacted.
+///
+/// Space comes back only by compaction, so the size on disk says nothing of what has just been deleted. Each round
+/// therefore deletes for the excess it measured, compacts, and measures again.
+final class StorageLimit: @unchecked Sendable {
+    // @unchecked: the flag is a monitor; `thread` and `round` belong to start, stop and the thread.
+    private let tier: Tier
+    private let stopping = Monitor(false)
+    private var thread: Thread?
+    private static let pauseNanoseconds: Int64 = 100_000_000
+    /// Everything is compacted this often at most.
+    private static let compactionNanoseconds: Int64 = 2_000_000_000
+
+    init(tier: Tier) { self.tier = tier }
+
+    func start() { thread = Thread(name: "storage-limit") { [self] in run() } }
+
+    func stop() {
+        stopping.withLock { $0 = true }
+        stopping.wakeAll()
+        thread?.join()
+        thread = nil
+    }
+
+    private var isStopping: Bool { stopping.withLock { $0 } }
+
+    private func run() {
+        var round = Round(tier: tier)
+        var upkeep = Upkeep()
+        var isRefusing = false
+        while stopping.wait(timeoutNanoseconds: Self.pauseNanoseconds, { $0 ? true : nil }) == nil {
+            let settings = tier.settings.withLock { $0 }
+            let limit = settings.maximumStorageBytes
+            let statistics = limit > 0 ? tier.provider.statistics : StorageStatistics()
+            var used = Int(statistics.diskBytes)
+            var isExhausted = settings.storagePolicy == .refuse
+            if limit > 0, used > limit / 10 * 9, settings.storagePolicy != .refuse {
+                // Garbage first: where little of it is alive no key need be deleted.
+                let isGarbage = statistics.liveBytes > 0 && Int(statistics.liveBytes) < limit / 10 * 7
+                if !isGarbage || !upkeep.compact(tier) {
+                    // Where the provider fails writes are refused: the spiller says why, this thread tries again.
+                    let outcome = try? round.run(excess: used - limit / 10 * 8, settings.storagePolicy) { isStopping }
+                    isExhausted = outcome != .deleted
+                }
+                used = Int(tier.provider.statistics.diskBytes)
+            }
+            // Once refused, a fiftieth must be free before writes are taken again.
+            let bound = isRefusing ? limit - limit / 50 : limit
+            let refuses = limit > 0 && used > bound && isExhausted
+            if refuses != isRefusing {
+                isRefusing = refuses
+                tier.refuseForStorage(refuses)
+            }
+            tier.waitForStorage(limit > 0 && used > limit && !refuses)
+            if refuses { _ = upkeep.compact(tier) }
+        }
+    }
+
+    /// Compactions of everything: after something was written since the last one, and not all the time.
+    private struct Upkeep {
+        private var endedAt: Int64 = 0
+        private var operations = 0
+
+        /// Whether it has compacted.
+        mutating func compact(_ tier: Tier) -> Bool {
+            let written = tier.spilledOperations.load(ordering: .relaxed)
+            guard written != operations, Clock.monotonicNanoseconds() - endedAt > StorageLimit.compactionNanoseconds
+            else { return false }
+            operations = written
+            try? tier.provider.compact(from: .empty, to: .empty)
+            endedAt = Clock.monotonicNanoseconds()
+            return true
+        }
+    }
+
+    /// What a round of deleting came to.
+    enum Outcome {
+        case deleted
+        /// There is no cold key that the policy allows to delete.
+        case nothingLeft
+    }
+
+    /// Rounds of deleting, and where the last one ended.
+    private struct Round: ~Copyable {
+        let tier: Tier
+        var keyspace: LockedKeyspace
+        var shard = 0
+
+        /// Views of one shard before it is left for the next turn: records depart from it faster than it is read.
+        static let viewsPerShard = 8
+        /// Tombstones that are put into RAM before they are written.
+        static let tombstonesAtATime = 1_024
+
+        init(tier: Tier) {
+            self.tier = tier
+            keyspace = LockedKeyspace(store: tier.store, ledger: tier.store.makeLedger())
+        }
+
+        /// Deletes about `excess` bytes of keys and values and has their space given back.
+        mutating func run(
+            excess: Int, _ policy: TierSettings.StoragePolicy, isStopping: () -> Bool
+        ) throws(StorageError) -> Outcome {
+            switch policy {
+            case .refuse: return .nothingLeft
+            case .deleteAny: return try deleteSlices(excess, isStopping)
+            case .deleteExpiring: return try deleteSoonest(excess, isStopping)
+            }
+        }
+
+        private mutating func deleteSlices(_ excess: Int, _ isStopping: () -> Bool) throws(StorageError) -> Outcome {
+            var freed = 0
+            var first = shard
+            for _ in 0..<Position.shardCount where freed < excess && !isStopping() {
+                for space in tier.store.spacesWithCold() { freed += try deleteShard(space) }
+                try attend(shard)
+                shard = (shard + 1) % Position.shardCount
+                if shard == 0 {
+                    try compact(first..<Position.shardCount)
+                    first = 0
+                }
+            }
+            if first < shard { try compact(first..<shard) }
+            return freed > 0 ? .deleted : .nothingLeft
+        }
+
+        /// Deletes the cold keys of one shard and space. Returns the bytes of their keys and values.
+        private mutating func deleteShard(_ space: Int) throws(StorageError) -> Int {
+            var freed = 0
+            var from = UInt64(shard) << UInt64(Position.tagBits)
+            let end = UInt64(shard + 1) << UInt64(Position.tagBits)
+            for _ in 0..<Self.viewsPerShard {
+                let view = keyspace.coldView(shard: shard, space: space)
+                if view.cold == 0 { break }
+                let first = FlashKey.recordStart(generation: view.generation, position: from)
+                let last = FlashKey.recordStart(generation: view.generation, position: end)
+                let cursor = try first.withSlice { (first) throws(StorageError) in
+                    try last.withSlice { (last) throws(StorageError) in
+                        try tier.provider.cursor(from: first, to: last, withValues: true)
+                    }
+                }
+                var isOutdated = false
+                while !isOutdated, let (name, value) = try cursor.next() {
+                    guard case .record(_, let position, let key)? = FlashKey.parse(name) else { break }
+                    // Whatever can't be read as a record is counted as one without an expiry when it is deleted:
+                    // leave it.
+                    guard let head = RecordEncoding.head(value) else { continue }
+                    from = UInt64(position.bits)
+                    switch keyspace.evictCold(view, position: position, key: key, hadExpiry: head.expiry != nil) {
+                    case .deleted: freed += name.count + value.count
+                    case .resident: break
+                    case .outdated: isOutdated = true
+                    }
+                }
+                if !isOutdated { break }
+            }
+            return freed
+        }
+
+        /// Deletes keys with an expiry, those that are due first first.
+        private mutating func deleteSoonest(_ excess: Int, _ isStopping: () -> Bool) throws(StorageError) -> Outcome {
+            var freed = 0
+            for space in tier.store.spacesWithColdExpiring() {
+                let generation = tier.store.currentGeneration(ofSpace: space)
+                let from = FlashKey.expiryStart(generation: generation, at: 0)
+                let to = FlashKey.ranges(ofGeneration: generation)[1].to
+                let cursor = try from.withSlice { (from) throws(StorageError) in
+                    try to.withSlice { (to) throws(StorageError) in
+                        try tier.provider.cursor(from: from, to: to, withValues: false)
+                    }
+                }
+                var pending = 0
+                while freed < excess, !isStopping(), let (entry, _) = try cursor.next() {
+                    guard case .expiry(_, let due, let position, let key)? = FlashKey.parse(entry) else { break }
+                    let bytes = try deleteExpiring(space, generation, due, position, key)
+                    freed += bytes
+                    pending += bytes > 0 ? 1 : 0
+                    if pending == Self.tombstonesAtATime {
+                        try attendAll()
+                        pending = 0
+                    }
+                }
+                try attendAll()
+            }
+            if freed > 0 { try tier.provider.compact(from: .empty, to: .empty) }
+            return freed > 0 ? .deleted : .nothingLeft
+        }
+
+        /// Deletes the key of one hint, if it is cold and the hint is true. Returns the bytes of key and value.
+        private mutating func deleteExpiring(
+            _ space: Int, _ generation: UInt32, _ due: Int64, _ position: Position, _ key: ByteSlice
+        ) throws(StorageError) -> Int {
+            let view = keyspace.coldView(shard: position.shard, space: space)
+            guard view.cold > 0, view.generation == generation else { return 0 }
+            var name = ByteBuffer()
+            FlashKey.record(generation: generation, position: position, key: key, into: &name)
+            guard case .found(let value) = try tier.readUntilServed(name.slice),
+                RecordEncoding.head(value.slice)?.expiry == due,
+                case .deleted = keyspace.evictCold(view, position: position, key: key, hadExpiry: true)
+            else { return 0 }
+            return name.count + value.slice.count
+        }
+
+        /// Writes the tombstones of one shard.
+        private func attend(_ shard: Int) throws(StorageError) { try attend(shard..<shard + 1) }
+        private func attendAll() throws(StorageError) { try attend(0..<Position.shardCount) }
+
+        private func attend(_ shards: Range<Int>) throws(StorageError) {
+            try tier.writing.withLock { (_) throws(StorageError) in
+                var pass = SpillPass(tier: tier)
+                pass.setTime(Clock.unixMilliseconds())
+                for shard in shards { _ = try pass.attend(shard: shard, limit: .max) }
+                try pass.write()
+            }
+        }
+
+        /// Has the space of shards given back, in every generation.
+        private func compact(_ shards: Range<Int>) throws(StorageError) {
+            for space in tier.store.allSpaces {
+                let generation = tier.store.currentGeneration(ofSpace: space)
+                let from = FlashKey.recordStart(
+                    generation: generation, position: UInt64(shards.lowerBound) << UInt64(Position.tagBits))
+                let to = FlashKey.recordStart(
+                    generation: generation, position: UInt64(shards.upperBound) << UInt64(Position.tagBits))
+                try from.withSlice { (from) throws(StorageError) in
+                    try to.withSlice { (to) throws(StorageError) in try tier.provider.compact(from: from, to: to) }
+                }
+            }
+        }
+    }
+}

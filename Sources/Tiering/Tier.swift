@@ -1,0 +1,337 @@
+import Bytes
+import Keyspace
+import Platform
+import Storage
+import Synchronization
+
+/// What the tier is set up with.
+public struct TierSettings: Sendable {
+    public var budget: MemoryBudget
+    /// Threads that read (`flash-io-threads`).
+    public var readThreads: Int
+    /// Limit of the provider's size on disk in bytes, 0: none (`maxstorage`).
+    public var maximumStorageBytes: Int
+    /// Whether keys may be deleted when the limit is reached, and which; else writes are refused.
+    public var storagePolicy: StoragePolicy
+
+    public enum StoragePolicy: Sendable {
+        case refuse
+        case deleteAny
+        /// Keys with an expiry, the soonest first.
+        case deleteExpiring
+    }
+
+    public init(
+        budget: MemoryBudget, readThreads: Int = 16, maximumStorageBytes: Int = 0,
+        storagePolicy: StoragePolicy = .refuse
+    ) {
+        self.budget = budget
+        self.readThreads = readThreads
+        self.maximumStorageBytes = maximumStorageBytes
+        self.storagePolicy = storagePolicy
+    }
+}
+
+/// The flash tier as the server sees it.
+public final class Tier: @unchecked Sendable {
+    // @unchecked: constants, atomics, monitors, and parts that are so themselves.
+    public let store: KeyspaceStore
+    public let provider: any StorageProvider
+    let settings: Monitor<TierSettings>
+    /// Held from choosing a batch to its completion; see Tiering.swift. Its state is of no use, but has a size: that
+    /// of a `Void` lies where the monitor's first member lies, and the thread sanitizer sees a race between the two.
+    let writing: Monitor<Bool>
+    /// What passes did, whoever made them. Changed with `writing` held.
+    let passLedger: Ledger
+    /// Called once, before the first write to the provider (the seal is taken away then).
+    private let willWriteFirst: @Sendable () throws(StorageError) -> Void
+    private let hasWritten = Atomic<Bool>(false)
+    /// Nothing is written any more; see `seal`.
+    private let isSealed = Atomic<Bool>(false)
+    /// Flushed generations whose data has not been removed from flash yet.
+    private let dead = Monitor<[UInt32]>([])
+
+    private let high: Atomic<Int>
+    private let limit: Atomic<Int>
+    private let pressure = Atomic<Bool>(false)
+    /// Why writes are refused: the provider's failure, and `maxstorage`.
+    private struct Refusals {
+        var failure: String?
+        var isStorageFull = false
+        var text: String? { failure.map { "MISCONF \($0)" } ?? (isStorageFull ? Tier.storageFull : nil) }
+    }
+    private static let storageFull = "OOM command not allowed when used storage > 'maxstorage'."
+    private let refusals = Monitor(Refusals())
+    private let isRefusing = Atomic<Bool>(false)
+    /// Writers wait while keys are deleted for `maxstorage`.
+    private let awaitsStorage = Atomic<Bool>(false)
+    private let memoryWaiters = Monitor<[FaultWaiter]>([])
+
+    // The parts refer back to the tier; `stop` ends their threads before anything is torn down.
+    private(set) var faultIn: FaultIn! = nil  // set in init, never again
+    private(set) var spiller: Spiller! = nil  // set in init, never again
+    public private(set) var coldExpiry: ColdExpiry! = nil  // set in init, never again
+    private var storageLimit: StorageLimit! = nil  // set in init, never again
+
+    public let spilledBatches = Atomic<Int>(0)
+    public let spilledOperations = Atomic<Int>(0)
+    public let spilledBytes = Atomic<Int>(0)
+    public let writeFailures = Atomic<Int>(0)
+    public let memoryWaits = Atomic<Int>(0)
+
+    public init(
+        store: KeyspaceStore, provider: any StorageProvider, settings: TierSettings,
+        willWriteFirst: @escaping @Sendable () throws(StorageError) -> Void = {}
+    ) {
+        self.store = store
+        self.provider = provider
+        self.settings = Monitor(settings)
+        self.willWriteFirst = willWriteFirst
+        writing = Monitor(true)
+        passLedger = store.makeLedger()
+        high = Atomic(settings.budget.highWatermark)
+        limit = Atomic(settings.budget.limit)
+        faultIn = FaultIn(tier: self, threads: settings.readThreads)
+        spiller = Spiller(tier: self)
+        coldExpiry = ColdExpiry(tier: self)
+        storageLimit = StorageLimit(tier: self)
+    }
+
+    /// Starts the threads.
+    public func start() {
+        faultIn.start()
+        spiller.start()
+        coldExpiry.start()
+        storageLimit.start()
+    }
+
+    /// Ends the threads; faults that are queued land as failed.
+    public func stop() {
+        storageLimit.stop()
+        coldExpiry.stop()
+        spiller.stop()
+        faultIn.stop()
+        wakeMemoryWaiters()
+    }
+
+    /// Changes the budget (CONFIG SET maxmemory): takes effect gradually.
+    public func update(_ change: (inout TierSettings) -> Void) {
+        let budget = settings.withLock { settings in
+            change(&settings)
+            return settings.budget
+        }
+        high.store(budget.highWatermark, ordering: .relaxed)
+        limit.store(budget.limit, ordering: .relaxed)
+        evaluate()
+    }
+
+    public var budget: MemoryBudget { settings.withLock { $0.budget } }
+
+    // MARK: Misses
+
+    /// Whether the key may be on flash: memory only. The caller holds no lock and revalidates a 'no' (see
+    /// `Partition.departures`).
+    public func mayBeOnFlash(
+        generation: UInt32, position: Position, key: ByteSlice, scratch: inout ByteBuffer
+    ) -> Bool {
+        scratch.removeAll()
+        FlashKey.record(generation: generation, position: position, key: key, into: &scratch)
+        return provider.mayContain(scratch.slice)
+    }
+
+    /// Starts the reads.
+    public func submit(_ faults: [Fault]) { faultIn.submit(faults) }
+
+    /// Reads one key, again while the provider throttles.
+    public func readUntilServed(_ key: ByteSlice) throws(StorageError) -> ReadResult {
+        var pause: Int64 = 100_000
+        while true {
+            let result = try provider.read(key)
+            guard case .throttled = result else { return result }
+            Clock.sleep(nanoseconds: pause)
+            pause = min(pause * 2, 10_000_000)
+        }
+    }
+
+    // MARK: Pressure
+
+    /// Whether writers must wait for memory. One relaxed load.
+    @inline(__always)
+    public var mustWait: Bool { pressure.load(ordering: .relaxed) }
+
+    /// The error reply to writes (the provider can't take them, or `maxstorage` is reached), or nil. One relaxed load
+    /// while all is well.
+    public var refusalText: String? {
+        guard isRefusing.load(ordering: .relaxed) else { return nil }
+        return refusals.withLock { $0.text }
+    }
+
+    /// Whether records take more than the spiller allows.
+    var isAboveHighWatermark: Bool { store.memoryBytes > high.load(ordering: .relaxed) }
+
+    /// Compares memory with the watermarks; called by whoever has allocated some. Wakes the spiller if there is work.
+    public func evaluate() {
+        let used = store.memoryBytes
+        if used > high.load(ordering: .relaxed) { spiller.kick() }
+        let mustWait = used > limit.load(ordering: .relaxed) || awaitsStorage.load(ordering: .relaxed)
+        if pressure.load(ordering: .relaxed) != mustWait {
+            pressure.store(mustWait, ordering: .relaxed)
+            if !mustWait { wakeMemoryWaiters() }
+        }
+    }
+
+    /// Parks a call until there is memory again. It is made ready at once if there is some by now.
+    public func waitForMemory(_ waiter: FaultWaiter) {
+        memoryWaits.add(1, ordering: .relaxed)
+        memoryWaiters.withLock { $0.append(waiter) }
+        if !mustWait || isRefusing.load(ordering: .relaxed) { wakeMemoryWaiters() }
+        spiller.kick()
+    }
+
+    func wakeMemoryWaiters() {
+        let waiters = memoryWaiters.withLock { waiters in
+            let all = waiters
+            waiters = []
+            return all
+        }
+        for waiter in waiters { waiter.arm() }
+    }
+
+    /// Sets or (nil) takes back the reason why the provider takes no writes.
+    func refuse(_ text: String?) { changeRefusals { $0.failure = text } }
+
+    /// Says whether writes are refused because of `maxstorage`.
+    func refuseForStorage(_ refuses: Bool) { changeRefusals { $0.isStorageFull = refuses } }
+
+    private func changeRefusals(_ change: (inout Refusals) -> Void) {
+        let refuses = refusals.withLock { refusals in
+            change(&refusals)
+            isRefusing.store(refusals.text != nil, ordering: .relaxed)
+            return refusals.text != nil
+        }
+        if refuses { wakeMemoryWaiters() }
+    }
+
+    /// Has writers wait, or lets them go on, while keys are deleted for `maxstorage`.
+    func waitForStorage(_ waits: Bool) {
+        if awaitsStorage.exchange(waits, ordering: .relaxed) != waits { evaluate() }
+    }
+
+    // MARK: Writing
+
+    /// Before anything is changed on flash. `writing` is held. Throws when nothing may be changed any more.
+    private func unseal() throws(StorageError) {
+        if isSealed.load(ordering: .relaxed) { throw StorageError(.other, "the flash directory is sealed") }
+        if hasWritten.load(ordering: .relaxed) { return }
+        try willWriteFirst()
+        hasWritten.store(true, ordering: .relaxed)
+    }
+
+    /// Writes a batch. `writing` is held.
+    func write(_ batch: borrowing WriteBatch) throws(StorageError) {
+        try unseal()
+        do {
+            try provider.write(batch)
+        } catch {
+            writeFailures.add(1, ordering: .relaxed)
+            throw error
+        }
+        spilledBatches.add(1, ordering: .relaxed)
+        spilledOperations.add(batch.count, ordering: .relaxed)
+        spilledBytes.add(batch.byteCount, ordering: .relaxed)
+    }
+
+    /// Notes a flushed generation, whose data is to be removed: by `reap`, or if that fails by the spiller, or before
+    /// the seal.
+    public func bury(generation: UInt32) { dead.withLock { $0.append(generation) } }
+
+    /// Removes what a flushed generation left on flash.
+    public func reap(generation: UInt32) throws(StorageError) {
+        try writing.withLock { (_) throws(StorageError) in
+            // The seal counts nothing of a dead generation, but what it says of the directory must not be older than
+            // the files.
+            try unseal()
+            // First whatever needs no room: the device may be full, and this the way out.
+            dropFiles(ofGeneration: generation)
+            var batch = WriteBatch()
+            for range in FlashKey.ranges(ofGeneration: generation) {
+                range.from.withSlice { from in range.to.withSlice { to in batch.deleteRange(from: from, to: to) } }
+            }
+            try write(batch)
+        }
+        dead.withLock { $0.removeAll { $0 == generation } }
+    }
+
+    /// `writing` is held.
+    private func dropFiles(ofGeneration generation: UInt32) {
+        for range in FlashKey.ranges(ofGeneration: generation) {
+            // What can't be dropped is deleted by a batch.
+            range.from.withSlice { from in range.to.withSlice { to in try? provider.dropFiles(from: from, to: to) } }
+        }
+    }
+
+    /// Gives back what of all flushed generations needs no writing: while the provider takes no writes.
+    func dropBuriedFiles() {
+        let generations = dead.withLock { $0 }
+        if generations.isEmpty { return }
+        writing.withLock { _ in
+            guard !isSealed.load(ordering: .relaxed), (try? unseal()) != nil else { return }
+            for generation in generations { dropFiles(ofGeneration: generation) }
+        }
+    }
+
+    /// Removes what all flushed generations left on flash.
+    public func reapBuried() throws(StorageError) {
+        for generation in dead.withLock({ $0 }) { try reap(generation: generation) }
+    }
+
+    /// Calls `body`, which writes the seal if everything is on flash, while nothing can be written to the provider.
+    /// If it returns true nothing will be written ever after, for that would make the seal untrue.
+    public func seal(_ body: () throws -> Bool) throws -> Bool {
+        try writing.withLock { _ in
+            let isDone = try body()
+            if isDone { isSealed.store(true, ordering: .relaxed) }
+            return isDone
+        }
+    }
+
+    /// Writes everything dirty and (unless `keepsClean`) drops everything: FLUSHALL CACHE. Blocks for as long as it
+    /// takes.
+    public func spillEverything(keepsClean: Bool) throws(StorageError) {
+        try writing.withLock { (_) throws(StorageError) in
+            var pass = SpillPass(tier: self)
+            pass.drops = !keepsClean
+            pass.setTime(Clock.unixMilliseconds())
+            // Two turns: the first issues what is dirty, the second drops what the first had in flight or resolved.
+            for _ in 0..<2 {
+                let spaces = store.spacesInUse()
+                for shard in 0..<Position.shardCount {
+                    for space in spaces { try pass.turn(shard: shard, space: space) }
+                    while try pass.attend(shard: shard, limit: 1_000) > 0 {}
+                }
+                try pass.write()
+            }
+            // Tombstones whose key had a write in flight wanted a second operation.
+            for shard in 0..<Position.shardCount {
+                while try pass.attend(shard: shard, limit: 1_000) > 0 {}
+            }
+            try pass.write()
+        }
+        evaluate()
+    }
+
+    /// The number of keys of a database, each shard's exact for one moment of the call. Settles what is open: reads
+    /// from flash, blocks; not for event loops.
+    public func exactCount(database: Int) throws(StorageError) -> Int {
+        let counts = store.counts(database: database)
+        if counts.unresolved == 0 { return counts.keys }
+        return try writing.withLock { (_) throws(StorageError) in
+            var pass = SpillPass(tier: self)
+            var keys = 0
+            for shard in 0..<Position.shardCount { keys += try pass.exactCount(shard: shard, database: database) }
+            // The tombstones that came up on the way; where they are refused the spiller says so.
+            try? pass.write()
+            return keys
+        }
+    }
+}

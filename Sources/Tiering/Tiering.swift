@@ -1,0 +1,15 @@
+// Tiering: carries out what Keyspace asks for. Keyspace decides under locks what leaves RAM and what must come back;
+// here are the threads that do the I/O without any lock.
+//
+//   Tier          the flash tier as the server sees it: start, misses, pressure, walks, counts, flush, stop
+//   MemoryBudget  how `maxmemory` is split between records, RocksDB and clients
+//   FaultIn       threads that read what parked calls miss, and land it
+//   SpillPass     one round of choosing victims, writing them and reporting back; whoever spills makes one
+//   Spiller       the thread that keeps RAM below its watermarks and attends to tombstones and open counts
+//   ColdExpiry    the thread that removes past-due keys nobody touches, in both tiers
+//   StorageLimit  the thread that keeps the provider's size on disk below `maxstorage`
+//   Walker        SCAN, KEYS and RANDOMKEY over both tiers
+//
+// A batch is chosen, written and completed under one lock (`Tier.writing`), so batches reach the provider in the
+// order in which they were chosen, and a range delete of a dead generation comes after every batch that was chosen
+// before the flush.

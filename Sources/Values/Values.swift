@@ -1,0 +1,8 @@
+// Values: what a key holds, as bytes in memory and as bytes on flash.
+//
+// - `Record` is a key and its value in RAM: one raw allocation with a 14-byte header, the expiry if there is
+//   one, the key, and the value (inline, a 64-bit integer, or a reference to a `SharedBytes`). Keyspace owns records;
+//   whoever holds the shard's lock may use them.
+// - `RecordEncoding` is the same value as bytes on flash, with its format drawn there.
+//
+// Nothing here knows where a key lives or who asks for it.

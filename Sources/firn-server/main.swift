@@ -1,0 +1,20 @@
+// firn-server: reads the command line, opens the data, serves until SHUTDOWN or a signal.
+import CShims
+import Configuration
+import Glibc
+import Platform
+import Server
+import Telemetry
+
+switch ServerArguments.parse(Array(CommandLine.arguments.dropFirst())) {
+case .help(let text):
+    ServerProcess.complain(text)
+    exit(1)
+case .version:
+    print(ServerProcess.versionLine)
+case .failure(let text):
+    ServerProcess.complain(text)
+    exit(1)
+case .serve(let configuration, let notes):
+    exit(ServerProcess(configuration: configuration).run(notes: notes))
+}

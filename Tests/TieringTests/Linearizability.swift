@@ -1,0 +1,94 @@
+import Bytes
+import Testing
+import Values
+
+/// A call on one key: what it did and saw, and between which ticks.
+struct Observed: CustomStringConvertible {
+    enum Action {
+        case get(String?)
+        case set(String)
+        case delete(Bool)
+        case increment(Int64?)
+        case append(String, Int)
+    }
+    let action: Action
+    let from: Int
+    let to: Int
+
+    var description: String { "\(from)-\(to) \(action)" }
+
+    /// The key's value after the call, if the call could have seen what it saw on `value`.
+    func applied(to value: String?) -> String?? {
+        switch action {
+        case .get(let seen): return seen == value ? .some(value) : nil
+        case .set(let text): return .some(text)
+        case .delete(let existed): return existed == (value != nil) ? .some(nil) : nil
+        case .increment(let result):
+            let number = value.map { text in Array(text.utf8).withSlice { StringForm.canonicalInteger($0) } } ?? 0
+            guard let number, number < .max else { return result == nil ? .some(value) : nil }
+            return result == number + 1 ? .some("\(number + 1)") : nil
+        case .append(let suffix, let length):
+            let text = (value ?? "") + suffix
+            return text.utf8.count == length ? .some(text) : nil
+        }
+    }
+}
+
+/// Whether a key's history could have happened one call after the other, each between its beginning and its end.
+///
+/// The search of Wing and Gong ("Testing and verifying concurrent objects", 1993) with Lowe's memory of what was
+/// tried ("Testing for linearizability", 2017): a configuration is the set of calls done and the value; none is
+/// visited twice.
+enum Linearizability {
+    private struct Configuration: Hashable {
+        var done: [UInt64]
+        var value: String?
+    }
+
+    static func check(_ history: [Observed]) -> Bool {
+        let calls = history.sorted { $0.from < $1.from }
+        var tried = Set<Configuration>()
+        var stack = [Configuration(done: [UInt64](repeating: 0, count: calls.count / 64 + 1), value: nil)]
+        while let here = stack.popLast() {
+            guard tried.insert(here).inserted else { continue }
+            // Those may be next that began before any other that is left has ended.
+            var candidates: [Int] = []
+            var firstEnd = Int.max
+            for index in calls.indices where here.done[index / 64] & 1 << UInt64(index % 64) == 0 {
+                if calls[index].from > firstEnd { break }
+                candidates.append(index)
+                firstEnd = min(firstEnd, calls[index].to)
+            }
+            if candidates.isEmpty { return true }
+            for index in candidates.reversed() where calls[index].from < firstEnd {
+                guard let value = calls[index].applied(to: here.value) else { continue }
+                var next = here
+                next.done[index / 64] |= 1 << UInt64(index % 64)
+                next.value = value
+                stack.append(next)
+            }
+        }
+        return false
+    }
+}
+
+@Suite struct LinearizabilityTests {
+    @Test func theCheckerTellsLegalFromIllegal() {
+        func check(_ calls: [(Observed.Action, Int, Int)]) -> Bool {
+            Linearizability.check(calls.map { Observed(action: $0.0, from: $0.1, to: $0.2) })
+        }
+        #expect(check([]))
+        #expect(check([(.set("1"), 1, 2), (.get("1"), 3, 4)]))
+        #expect(!check([(.set("1"), 1, 2), (.get(nil), 3, 4)]))
+        #expect(check([(.set("1"), 1, 4), (.get(nil), 2, 3)]))
+        // A value seen must not go back.
+        #expect(!check([(.set("1"), 1, 10), (.get("1"), 2, 3), (.get(nil), 4, 5)]))
+        #expect(!check([(.set("1"), 1, 2), (.set("2"), 3, 4), (.get("1"), 5, 6)]))
+        #expect(check([(.set("1"), 1, 4), (.set("2"), 2, 3), (.get("1"), 5, 6)]))
+        #expect(check([(.increment(1), 1, 5), (.increment(2), 2, 6), (.append("9", 2), 7, 8), (.get("29"), 9, 10)]))
+        #expect(!check([(.increment(1), 1, 5), (.increment(1), 2, 6)]))
+        #expect(!check([(.set("1"), 1, 2), (.delete(true), 3, 6), (.delete(true), 4, 7)]))
+        // Resurrection.
+        #expect(!check([(.set("1"), 1, 2), (.delete(true), 3, 4), (.get("1"), 5, 6)]))
+    }
+}

@@ -1,0 +1,102 @@
+// What the shim's files share: the handle behind `firn_rocksdb`, and statuses.
+#ifndef FIRN_ROCKSDB_HANDLE_H
+#define FIRN_ROCKSDB_HANDLE_H
+
+#include <rocksdb/db.h>
+#include <rocksdb/listener.h>
+#include <rocksdb/options.h>
+#include <rocksdb/statistics.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "RocksDBShim.h"
+
+namespace firn {
+
+/// Keeps the first background error and the stall condition for whoever polls.
+///
+/// RocksDB calls it on its own threads, with or without its mutex held: it only records.
+class Watcher : public rocksdb::EventListener {
+ public:
+  const char *Name() const override { return "firn.Watcher"; }
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status *error) override;
+  void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status error, bool *automatic) override;
+  void OnStallConditionsChanged(const rocksdb::WriteStallInfo &info) override;
+
+  /// Whether a background error stands; one atomic load.
+  bool failed() const { return failed_.load(std::memory_order_acquire); }
+  rocksdb::Status error() const;
+  /// Errors so far: `clear` does nothing if another one came after the count was taken.
+  uint64_t errors() const;
+  void clear(uint64_t errors);
+  /// Sleeps until the last error is old enough for a Resume; see `kResumeAfter`.
+  void WaitBeforeResume() const;
+  int stall() const { return stall_.load(std::memory_order_relaxed); }
+
+ private:
+  mutable std::mutex mutex_;
+  rocksdb::Status first_;
+  uint64_t count_ = 0;
+  std::chrono::steady_clock::time_point last_;
+  std::atomic<bool> failed_{false};
+  std::atomic<int> stall_{0};
+};
+
+/// The defaults with the caller's settings and the user's option string over them.
+/// InvalidArgument or NotSupported names what is not accepted.
+rocksdb::Status MakeOptions(const firn_rocksdb_options &from, rocksdb::Options *out);
+
+/// The information log: LOG in `directory`, of bounded size.
+std::shared_ptr<rocksdb::Logger> MakeInfoLog(const std::string &directory);
+
+inline firn_rocksdb_status Ok() { return {FIRN_ROCKSDB_OK, 0, 0, nullptr}; }
+
+inline firn_rocksdb_status Failure(int code, const char *message) {
+  return {code, 0, 0, strdup(message)};
+}
+
+inline firn_rocksdb_status Convert(const rocksdb::Status &s) {
+  if (s.ok()) return Ok();
+  return {static_cast<int32_t>(s.code()), static_cast<int32_t>(s.subcode()), static_cast<int32_t>(s.severity()),
+          strdup(s.ToString().c_str())};
+}
+
+/// Runs `body` so that no exception leaves it.
+template <typename Body>
+firn_rocksdb_status Guarded(Body body) {
+  try {
+    return body();
+  } catch (const std::exception &e) {
+    return Failure(FIRN_ROCKSDB_EXCEPTION, e.what());
+  } catch (...) {
+    return Failure(FIRN_ROCKSDB_EXCEPTION, "unknown exception");
+  }
+}
+
+inline rocksdb::Slice Bytes(const uint8_t *data, size_t count) {
+  return rocksdb::Slice(reinterpret_cast<const char *>(data), count);
+}
+inline rocksdb::Slice Bytes(firn_rocksdb_slice s) { return Bytes(s.data, s.count); }
+inline firn_rocksdb_slice Out(const rocksdb::Slice &s) {
+  // An empty value may have no address in RocksDB; NULL means 'no value' here.
+  static const uint8_t nothing = 0;
+  return {s.data() ? reinterpret_cast<const uint8_t *>(s.data()) : &nothing, s.size()};
+}
+
+}  // namespace firn
+
+struct firn_rocksdb {
+  std::unique_ptr<rocksdb::DB> db;
+  std::shared_ptr<firn::Watcher> watcher;
+  std::shared_ptr<rocksdb::Statistics> statistics;
+  std::atomic<int> cursors{0};
+};
+
+#endif
