@@ -60,7 +60,8 @@ extension EventLoop {
     /// Executes what was gathered.
     func processReceived() {
         let count = core.pointee.received.count
-        if count > 1 { service.announced(count, on: self) }
+        core.pointee.unixNow = Clock.unixMilliseconds()
+        service.announced(on: self)
         for index in 0..<count {
             let input = core.pointee.received[index]
             // Held by the loop's lists until the turn has ended.
@@ -143,6 +144,7 @@ extension EventLoop {
     /// - Parameter isPrivate: the bytes are those of the connection's query buffer; else of the loop's.
     func process(_ connection: Connection, _ input: ByteSlice, isPrivate: Bool) {
         let state = connection.state
+        if isPrivate { core.pointee.unixNow = Clock.unixMilliseconds() }
         core.pointee.limits.isAuthenticated = isTrusted(connection)
         core.pointee.executingBytes = input.count
         writer.pointee.version = state.pointee.protocolVersion
@@ -158,7 +160,7 @@ extension EventLoop {
             consumed = state.pointee.parser.consumed
             if batch.pointee.count > 0, !execute(connection, start, &consumed) { break }
             switch outcome {
-            case .full: break
+            case .full: core.pointee.unixNow = Clock.unixMilliseconds()
             case .needsMore: break parsing
             case .failed(let error):
                 refuse(connection, error)
@@ -185,7 +187,7 @@ extension EventLoop {
     private func execute(_ connection: Connection, _ start: Int, _ consumed: inout Int) -> Bool {
         let state = connection.state
         statistics.batches.add(1)
-        core.pointee.executing = connection
+        core.pointee.executing = .passUnretained(connection)
         let outcome = service.execute(connection, batch, reply: writer)
         core.pointee.executing = nil
         state.pointee.protocolVersion = writer.pointee.version

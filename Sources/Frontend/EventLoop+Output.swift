@@ -143,7 +143,7 @@ extension EventLoop {
         precondition(isCurrent || core.pointee.isStopping, "output for connection \(connection.id) off its loop")
         let state = connection.state
         if state.pointee.isClosed || state.pointee.isClosing { return }
-        if core.pointee.executing === connection {
+        if executing === connection {
             // Behind the replies that this batch has written so far.
             return body(&writer.pointee)
         }

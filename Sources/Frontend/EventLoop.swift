@@ -89,7 +89,10 @@ public final class EventLoop: @unchecked Sendable {
     public var executingReplyBytes: Int { writer.pointee.count - core.pointee.replyBegin }
 
     /// The connection whose batch is being executed.
-    public var executing: Connection? { core.pointee.executing }
+    public var executing: Connection? { core.pointee.executing?.takeUnretainedValue() }
+
+    /// Unix time in milliseconds, taken when the batch being executed, or a few before it, began.
+    public var unixMilliseconds: Int64 { core.pointee.unixNow }
 
     /// The thread's body: turns until the group stops.
     func run() {
@@ -212,7 +215,8 @@ struct LoopCore: ~Copyable {
     var receivedBytes = 0
     /// Replies in the loop's writer that are sent at the end of the turn.
     var deferred: [DeferredReply] = []
-    var executing: Connection?
+    /// Held by the loop's lists while its batch runs.
+    var executing: Unmanaged<Connection>?
     var executingBytes = 0
     /// Where in the writer the replies of that connection begin.
     var replyBegin = 0
@@ -221,6 +225,8 @@ struct LoopCore: ~Copyable {
     var isAcceptingPaused = false
     var isStopping = false
     var now = 0
+    /// Unix milliseconds; see `EventLoop.unixMilliseconds`.
+    var unixNow: Int64 = 0
     var nextTick = 0
     /// Where the tick's walk over the connections goes on.
     var walk = 0

@@ -29,8 +29,8 @@ public protocol FrontendService: AnyObject, Sendable {
     /// Bytes have come that will be executed soon, the first as number 0: the service may have fetched what they will
     /// look at. The bytes need not begin or end with a request.
     func announce(_ bytes: ByteSlice, of connection: Connection, number: Int)
-    /// All that is executed next has been announced: `count` connections' bytes.
-    func announced(_ count: Int, on loop: EventLoop)
+    /// All that is executed next has been announced.
+    func announced(on loop: EventLoop)
     /// The client sent what is no request: it gets the error's text and is closed. For the statistics.
     func protocolError(_ connection: Connection, _ error: ProtocolError)
     /// The peer of a parked connection sends no more. True: close it now, its call is of no use to anyone. False: let
@@ -42,7 +42,7 @@ public protocol FrontendService: AnyObject, Sendable {
 
 extension FrontendService {
     public func announce(_ bytes: ByteSlice, of connection: Connection, number: Int) {}
-    public func announced(_ count: Int, on loop: EventLoop) {}
+    public func announced(on loop: EventLoop) {}
     public func opened(_ connection: Connection) {}
     public func closed(_ connection: Connection) {}
     public func protocolError(_ connection: Connection, _ error: ProtocolError) {}

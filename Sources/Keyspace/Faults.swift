@@ -221,7 +221,7 @@ extension LockedKeyspace {
                 record.residence = Residency(.clean, mayBeOnFlash: true)
                 part.pointee.resident += 1
                 if record.hasExpiry {
-                    part.pointee.expiring += 1
+                    gainExpiring(part)
                     part.pointee.coldExpiring -= 1
                 }
             case .missing:

@@ -17,6 +17,8 @@ public final class KeyspaceStore: @unchecked Sendable {
     @usableFromInline let map: UnsafeMutablePointer<Int>
     /// Space to keyspace generation, the first part of its keys on flash. Changed and read as `map`.
     @usableFromInline let generations: UnsafeMutablePointer<UInt32>
+    /// Spaces that may hold records with an expiry in RAM; see `takeExpiring`.
+    private let mayExpire: UnsafeMutablePointer<Atomic<Bool>>
     public let databases: Int
     public let placement: Placement
     /// The next generation to be allotted. Guarded by all locks.
@@ -59,6 +61,8 @@ public final class KeyspaceStore: @unchecked Sendable {
         partitions = bytes.bindMemory(to: Partition.self, capacity: count * databases)
         map = .allocate(capacity: databases)
         generations = .allocate(capacity: databases)
+        mayExpire = .allocate(capacity: databases)
+        for index in 0..<databases { (mayExpire + index).initialize(to: Atomic(false)) }
         var next = max(fresh, (known.max() ?? 0) + 1)
         for index in 0..<databases {
             map[index] = index
@@ -81,6 +85,8 @@ public final class KeyspaceStore: @unchecked Sendable {
         locks.deallocate()
         shards.deallocate()
         free(partitions)
+        mayExpire.deinitialize(count: databases)
+        mayExpire.deallocate()
         map.deallocate()
         generations.deallocate()
     }
@@ -95,6 +101,22 @@ public final class KeyspaceStore: @unchecked Sendable {
     /// The space that a database shows now. Needs a shard's lock to be stable.
     @inlinable
     public func space(ofDatabase database: Int) -> Int { map[database] }
+
+    // A look at every shard of every space, ten times a second, would cost an idle server a percent of its processor.
+    // So a space is marked when one of its partitions gets its first record with an expiry, under the shard's lock. The
+    // walk takes the mark away before it looks at the shards, and puts it back if it finds such records: one that a
+    // shard got before it was looked at is found there, one that it got afterwards has marked the space again.
+
+    /// A partition of this space has got its first record with an expiry. Needs the shard's lock.
+    func markExpiring(space: Int) { mayExpire[space].store(true, ordering: .relaxed) }
+
+    /// Whether the space may hold records with an expiry; takes the mark away.
+    public func takeExpiring(space: Int) -> Bool {
+        mayExpire[space].load(ordering: .relaxed) && mayExpire[space].exchange(false, ordering: .relaxed)
+    }
+
+    /// Puts the mark back.
+    public func keepExpiring(space: Int) { mayExpire[space].store(true, ordering: .relaxed) }
 
     /// The generation of a space. Needs a shard's lock to be stable.
     @inlinable

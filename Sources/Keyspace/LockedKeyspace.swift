@@ -70,13 +70,22 @@ public struct LockedKeyspace: ~Copyable {
 
     // MARK: Fetching ahead
 
-    /// The place of a key of which something will be asked soon; its slots are on their way to the cache. Without
-    /// locks: the address may be out of date, which costs no more than a useless fetch.
+    // Each step reads what the one before it has fetched; done for several keys in turn, their misses overlap.
+
+    /// The place of a key of which something will be asked soon; its lock and partition are on their way to the cache.
     @inlinable
-    public func prefetchSlot(_ key: ByteSlice, database: Int) -> Position {
+    public func prefetchPartition(_ key: ByteSlice, database: Int) -> Position {
         let position = store.placement.position(of: key)
-        partitions[store.map[database] &* Position.shardCount &+ position.shard].table.prefetch(position.tag)
+        firn_prefetch(locks + position.shard)
+        firn_prefetch(partitions + (store.map[database] &* Position.shardCount &+ position.shard))
         return position
+    }
+
+    /// Brings the slots of a key at this place into the cache. Without locks: the address may be out of date, which
+    /// costs no more than a useless fetch.
+    @inlinable
+    public func prefetchSlot(_ position: Position, database: Int) {
+        partitions[store.map[database] &* Position.shardCount &+ position.shard].table.prefetch(position.tag)
     }
 
     /// Brings the record of a key at this place into the cache. Skips a shard that is locked just now.
@@ -180,9 +189,16 @@ public struct LockedKeyspace: ~Copyable {
         accessClock.start(record)
         part.pointee.keys &+= 1
         part.pointee.resident &+= 1
-        if record.hasExpiry { part.pointee.expiring &+= 1 }
+        if record.hasExpiry { gainExpiring(part) }
         let grown = part.pointee.table.insert(ref.position.tag, record)
         account(grown + record.memoryBytes)
+    }
+
+    /// A live record in RAM has got an expiry.
+    @usableFromInline
+    mutating func gainExpiring(_ part: UnsafeMutablePointer<Partition>) {
+        part.pointee.expiring += 1
+        if part.pointee.expiring == 1 { store.markExpiring(space: (part - partitions) / Position.shardCount) }
     }
 
     @usableFromInline
@@ -210,7 +226,7 @@ public struct LockedKeyspace: ~Copyable {
             part.pointee.keys += 1
             part.pointee.resident += 1
         }
-        if record.hasExpiry { part.pointee.expiring += 1 }
+        if record.hasExpiry { gainExpiring(part) }
         account(record.memoryBytes - old.memoryBytes)
         part.pointee.table.replace(at: index, record)
         old.free()
@@ -232,7 +248,8 @@ public struct LockedKeyspace: ~Copyable {
             new.residence = residence
             entry.partition.pointee.table.replace(at: entry.index, new)
         }
-        if new.hasExpiry != hadExpiry { entry.partition.pointee.expiring += new.hasExpiry ? 1 : -1 }
+        if new.hasExpiry, !hadExpiry { gainExpiring(entry.partition) }
+        if hadExpiry, !new.hasExpiry { entry.partition.pointee.expiring -= 1 }
         account(new.memoryBytes - before)
     }
 

@@ -114,12 +114,15 @@ extension LockedKeyspace {
     }
 
     /// Deletes past-due keys of one shard and space: looks at up to `slots` slots from where the last visit ended.
-    /// Takes and releases the lock. Returns how many slots with an expiry it saw, and how many keys it deleted.
-    public mutating func expireResident(shard: Int, space: Int, slots: Int) -> (seen: Int, expired: Int) {
+    /// Takes and releases the lock. Returns how many slots with an expiry it saw, how many keys it deleted, and whether
+    /// there are others with an expiry.
+    public mutating func expireResident(
+        shard: Int, space: Int, slots: Int
+    ) -> (seen: Int, expired: Int, holdsMore: Bool) {
         lock(shard)
         defer { unlock(shard) }
         let part = partitions + (space * Position.shardCount + shard)
-        guard part.pointee.expiring > 0 else { return (0, 0) }
+        guard part.pointee.expiring > 0 else { return (0, 0, false) }
         var seen = 0
         var expired = 0
         for _ in 0..<min(slots, part.pointee.table.slotCount) {
@@ -136,7 +139,7 @@ extension LockedKeyspace {
             // An entry that left closed its gap: look at this index again.
             part.pointee.expiryHand = index
         }
-        return (seen, expired)
+        return (seen, expired, part.pointee.expiring > 0)
     }
 }
 

@@ -1,5 +1,6 @@
 import Bytes
 import Commands
+import RESP
 
 /// All commands by name: an open-addressed table over the lower-case name, built once.
 public final class CommandIndex: @unchecked Sendable {
@@ -9,32 +10,50 @@ public final class CommandIndex: @unchecked Sendable {
     @usableFromInline
     enum KeyShape: UInt8, Sendable {
         case none
-        /// One key, argument 1, whose need is the same for every call.
+        /// One key, argument 1, and no need to ask a plan where it is.
         case single
         case general
     }
 
-    /// A command or subcommand.
+    /// A command or subcommand. What every call reads of it stands first, together in two cache lines; `row` has the
+    /// same and everything else.
     public struct Entry: Sendable {
-        public let row: CommandRow
+        let arity: Int
+        let flags: CommandFlags
         /// Position among all entries: index of its statistics.
         public let number: Int
+        let shape: KeyShape
+        let singleNeed: KeyNeed
+        /// Refused while memory is short, and marked as a write of data.
+        let isDenied: Bool
+        let hasSubcommands: Bool
+        let body: (@Sendable (inout CommandContext) -> Void)?
+        /// Where the keys' need depends on the arguments; else `singleNeed` says it.
+        let decide: (@Sendable (Arguments) -> KeyNeed)?
+        public let row: CommandRow
         /// "get", "config|get".
         public let fullName: String
         /// Entries of the subcommands.
         public let subcommands: [Int]
         /// The container's entry, for a subcommand.
         public let parent: Int?
-        let shape: KeyShape
-        let singleNeed: KeyNeed
-        /// Refused while memory is short, and marked as a write of data.
-        let isDenied: Bool
+
+        /// What the call needs of its keys, unless the row has a plan of its own.
+        func need(_ arguments: Arguments) -> KeyNeed { decide?(arguments) ?? singleNeed }
+    }
+
+    /// A place in the table of top-level names.
+    private struct Slot {
+        /// The name's first eight bytes; see `word`.
+        var word: UInt64 = 0
+        var length: Int32 = 0
+        /// Number of the entry, -1 for free.
+        var number: Int32 = -1
     }
 
     private let entries: UnsafeMutablePointer<Entry>
     public let count: Int
-    /// Number + 1 of the entry, 0 for free.
-    private let slots: UnsafeMutablePointer<Int32>
+    private let slots: UnsafeMutablePointer<Slot>
     private let mask: Int
     private let names: UnsafeMutablePointer<[UInt8]>
 
@@ -84,12 +103,13 @@ public final class CommandIndex: @unchecked Sendable {
         while size < top.count * 4 { size *= 2 }
         mask = size - 1
         slots = .allocate(capacity: size)
-        slots.initialize(repeating: 0, count: size)
+        slots.initialize(repeating: Slot(), count: size)
         for (name, number) in top {
             names[number] = name
-            var at = name.withSlice { Self.hash($0) } & mask
-            while slots[at] != 0 { at = (at + 1) & mask }
-            slots[at] = Int32(number + 1)
+            let word = name.withSlice { Self.word($0) }
+            var at = Self.hash(word, name.count) & mask
+            while slots[at].number >= 0 { at = (at + 1) & mask }
+            slots[at] = Slot(word: word, length: Int32(name.count), number: Int32(number))
         }
     }
 
@@ -105,31 +125,56 @@ public final class CommandIndex: @unchecked Sendable {
         _ row: CommandRow, _ number: Int, fullName: String, parent: Int?, subcommands: [Int]
     ) -> Entry {
         var shape = KeyShape.general
+        if row.keys.count == 1, case .index(1) = row.keys[0].begin, case .range(0, _, _) = row.keys[0].find {
+            shape = .single
+        }
         var need = KeyNeed.value
-        if case .specified(let fixed) = row.plan {
+        var decide: (@Sendable (Arguments) -> KeyNeed)?
+        switch row.plan {
+        case .specified(let fixed):
             need = fixed
-            if row.keys.isEmpty {
-                shape = .none
-            } else if row.keys.count == 1, case .index(1) = row.keys[0].begin,
-                case .range(0, _, _) = row.keys[0].find
-            {
-                shape = .single
-            }
+            if row.keys.isEmpty { shape = .none }
+        case .deciding(let how): decide = how
+        case .custom: shape = .general
         }
         return Entry(
-            row: row, number: number, fullName: fullName, subcommands: subcommands, parent: parent, shape: shape,
-            singleNeed: need, isDenied: row.flags.contains(.denyOOM))
+            arity: row.arity, flags: row.flags, number: number, shape: shape, singleNeed: need,
+            isDenied: row.flags.contains(.denyOOM), hasSubcommands: !subcommands.isEmpty, body: row.body,
+            decide: decide, row: row, fullName: fullName, subcommands: subcommands, parent: parent)
     }
 
     private static func lowercase(_ name: [UInt8]) -> [UInt8] { name.map(asciiLowercase) }
 
-    /// FNV-1a over the lower-case bytes.
-    private static func hash(_ name: ByteSlice) -> Int {
-        var hash: UInt32 = 2_166_136_261
-        for index in 0..<name.count {
-            hash = (hash ^ UInt32(asciiLowercase(name.base[index]))) &* 16_777_619
+    /// The first eight bytes in lower case as one number, the first byte lowest; zeros behind a shorter name.
+    private static func word(_ name: ByteSlice) -> UInt64 {
+        let raw = UnsafeRawPointer(name.base)
+        let count = name.count
+        let bits: UInt64
+        // Loads inside the name, which overlap where it is no power of two long; equal bytes then meet.
+        if count >= 8 {
+            bits = UInt64(littleEndian: raw.loadUnaligned(as: UInt64.self))
+        } else if count >= 4 {
+            let low = UInt32(littleEndian: raw.loadUnaligned(as: UInt32.self))
+            let high = UInt32(littleEndian: raw.loadUnaligned(fromByteOffset: count - 4, as: UInt32.self))
+            bits = UInt64(low) | UInt64(high) << UInt64((count - 4) * 8)
+        } else if count >= 2 {
+            let low = UInt16(littleEndian: raw.loadUnaligned(as: UInt16.self))
+            let high = UInt16(littleEndian: raw.loadUnaligned(fromByteOffset: count - 2, as: UInt16.self))
+            bits = UInt64(low) | UInt64(high) << UInt64((count - 2) * 8)
+        } else {
+            bits = count == 1 ? UInt64(name.base[0]) : 0
         }
-        return Int(hash ^ hash >> 15)
+        // Eight bytes at a time: the top bit of each byte of `upper` says that the byte is in "A"..."Z".
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        let seven = bits & (0x7f &* ones)
+        let fromA = seven &+ (0x80 - 0x41) &* ones
+        let aboveZ = seven &+ (0x7f - 0x5a) &* ones
+        let upper = (fromA ^ aboveZ) & ~bits & (0x80 &* ones)
+        return bits | upper >> 2
+    }
+
+    private static func hash(_ word: UInt64, _ length: Int) -> Int {
+        Int(truncatingIfNeeded: ((word ^ UInt64(length)) &* 0x9e37_79b9_7f4a_7c15) >> 40)
     }
 
     /// The entry with this number.
@@ -140,18 +185,21 @@ public final class CommandIndex: @unchecked Sendable {
 
     /// The top-level command of this name, in any case; nil if there is none.
     public func find(_ name: ByteSlice) -> UnsafePointer<Entry>? {
-        guard name.count <= 64 else { return nil }
-        var at = Self.hash(name) & mask
-        while slots[at] != 0 {
-            let number = Int(slots[at]) - 1
-            let matches = names[number].withUnsafeBufferPointer { known in
-                guard known.count == name.count, let base = known.baseAddress else { return false }
-                return name.equalsIgnoringCase(lowercase: ByteSlice(base: base, count: known.count))
+        let word = Self.word(name)
+        var at = Self.hash(word, name.count) & mask
+        while slots[at].number >= 0 {
+            let slot = slots[at]
+            let number = Int(slot.number)
+            if slot.word == word, Int(slot.length) == name.count, name.count <= 8 || isName(of: number, name) {
+                return UnsafePointer(entries + number)
             }
-            if matches { return UnsafePointer(entries + number) }
             at = (at + 1) & mask
         }
         return nil
+    }
+
+    private func isName(of number: Int, _ name: ByteSlice) -> Bool {
+        names[number].withSlice { name.equalsIgnoringCase(lowercase: $0) }
     }
 
     /// The subcommand of this name.

@@ -20,13 +20,13 @@ enum Gates {
         _ entry: UnsafePointer<CommandIndex.Entry>, _ session: ClientSession, _ worker: LoopWorker
     ) -> Verdict {
         let count = worker.context.pointee.arguments.count
-        let arity = entry.pointee.row.arity
+        let arity = entry.pointee.arity
         let reply = worker.context.pointee.reply
         if arity > 0 ? count != arity : count < -arity {
             wrongArity(entry, reply)
             return .rejected
         }
-        let flags = entry.pointee.row.flags
+        let flags = entry.pointee.flags
         if flags.contains(.protected),
             !worker.core.configuration.current.enableDebugCommand.allows(isLocal: session.peerAddress.isLocal)
         {
@@ -69,7 +69,7 @@ enum Gates {
     private static func holds(
         _ entry: UnsafePointer<CommandIndex.Entry>, _ session: ClientSession, _ worker: LoopWorker
     ) -> Bool {
-        let flags = entry.pointee.row.flags
+        let flags = entry.pointee.flags
         let isWrite = flags.contains(.write) || flags.contains(.mayReplicate)
         guard worker.core.pause.holds(isWrite: isWrite, now: worker.context.pointee.now) else { return false }
         // CLIENT itself stays usable, or nobody could end the pause.

@@ -41,22 +41,25 @@ struct KeyPreparation: ~Copyable {
 
     init(tier: Tier?) { self.tier = tier }
 
-    /// Locks and prepares the keys of the call in `context.arguments`.
-    mutating func lock(_ entry: UnsafePointer<CommandIndex.Entry>, _ context: inout CommandContext) -> Outcome {
+    /// Locks and prepares the keys of the call in `context.arguments`. `known`: the place of argument 1, if somebody
+    /// has worked it out already.
+    mutating func lock(
+        _ entry: UnsafePointer<CommandIndex.Entry>, _ context: inout CommandContext, known: Position?
+    ) -> Outcome {
         if entry.pointee.shape == .single {
             let bytes = context.arguments[1]
             let store = context.keyspace.store
-            let position = store.placement.position(of: bytes)
+            let position = known ?? store.placement.position(of: bytes)
             context.keyspace.lock(position.shard)
             let ref = KeyRef(bytes: bytes, position: position, space: store.space(ofDatabase: context.database))
             context.keys.removeAll()
             context.keys.append(ref)
             single = position.shard
-            if tier == nil || entry.pointee.singleNeed == .overwrite || context.keyspace.isResident(ref) {
-                return .ready
-            }
+            if tier == nil || context.keyspace.isResident(ref) { return .ready }
+            let need = entry.pointee.need(context.arguments)
+            if need == .overwrite { return .ready }
             needs.removeAll(keepingCapacity: true)
-            needs.append(entry.pointee.singleNeed)
+            needs.append(need)
             return settle(&context)
         }
         guard collect(entry, &context) else { return .badKeys }
@@ -90,12 +93,7 @@ struct KeyPreparation: ~Copyable {
             uses.removeAll { $0.database >= databases }
         case .specified, .deciding:
             guard entry.pointee.row.keyIndices(context.arguments, into: &indices) else { return false }
-            let need: KeyNeed
-            if case .deciding(let decide) = entry.pointee.row.plan {
-                need = decide(context.arguments)
-            } else {
-                need = entry.pointee.singleNeed
-            }
+            let need = entry.pointee.need(context.arguments)
             for index in indices { uses.append(KeyUse(argument: index, database: context.database, need: need)) }
         }
         let store = context.keyspace.store

@@ -26,8 +26,11 @@ final class LoopWorker: @unchecked Sendable {
     /// Allocation after which they are compared again.
     private static let evaluationStride = 128 * 1024
     private var settingsVersion = -1
-    private let positions = UnsafeMutablePointer<Position>.allocate(capacity: stride)
-    private let isAnnounced = UnsafeMutablePointer<Bool>.allocate(capacity: stride)
+    /// Keys whose memory was fetched ahead, in the order in which their requests will run.
+    private let ahead = UnsafeMutablePointer<KeyAhead>.allocate(capacity: stride)
+    private var aheadCount = 0
+    /// Those below have run, or will not.
+    private var aheadNext = 0
 
     init(core: ServerCore) {
         self.core = core
@@ -49,8 +52,7 @@ final class LoopWorker: @unchecked Sendable {
         context.deallocate()
         preparation.deinitialize(count: 1)
         preparation.deallocate()
-        positions.deallocate()
-        isAnnounced.deallocate()
+        ahead.deallocate()
     }
 
     /// Executes a batch: see `FrontendService.execute`.
@@ -75,13 +77,15 @@ final class LoopWorker: @unchecked Sendable {
             if session.closeAfterReply || session.closeSoon { break }
         }
         context.pointee.caller = nil
+        // What was fetched for a batch lies in memory that the next one may use for something else.
+        if count > 1 { aheadCount = 0 }
         if tier != nil { evaluate() }
         return outcome
     }
 
     /// Clock and settings, once for a batch.
     private func refresh(_ session: ClientSession) {
-        let now = Clock.unixMilliseconds()
+        let now = session.loop.unixMilliseconds
         context.pointee.keyspace.now = now
         context.pointee.keyspace.accessClock.seconds = UInt32(truncatingIfNeeded: now / 1_000)
         context.pointee.keyspace.deletesExpired = !core.isPausing.load(ordering: .relaxed)
@@ -102,40 +106,73 @@ final class LoopWorker: @unchecked Sendable {
         }
     }
 
+    // MARK: Fetching ahead
+    //
+    // A miss in the cache costs more than everything else a GET does. So the processor is told of the keys of several
+    // requests, the next of a pipeline or one from each of several connections, before the first of them runs: first
+    // of their partitions, then of their slots, then of their records. The misses of one step overlap. Taking the
+    // first argument for a key is right nearly always, and harmless where it is wrong.
+
     /// Requests whose memory is fetched ahead at a time.
     private static let stride = 16
 
-    /// Has the processor fetch what the next requests of a pipeline will look at: first the slots of their keys, then
-    /// their records. A miss in the cache costs more than everything else a GET does; this way the misses of 16
-    /// requests overlap. Taking the first argument for a key is right nearly always, and harmless where it is wrong.
+    /// The first argument of a request that will run soon.
+    private struct KeyAhead {
+        var key: ByteSlice
+        var position: Position
+    }
+
+    /// Fetches for the requests of a pipeline.
     private func prefetch(_ batch: UnsafeMutablePointer<RequestBatch>, from first: Int) {
-        let last = min(first + Self.stride, batch.pointee.count)
-        let database = context.pointee.database
-        for number in first..<last {
+        aheadCount = 0
+        for number in first..<min(first + Self.stride, batch.pointee.count) {
             let arguments = batch.pointee.arguments(of: number)
-            guard arguments.count > 1 else { continue }
-            positions[number - first] = context.pointee.keyspace.prefetchSlot(arguments[1], database: database)
+            if arguments.count > 1 { add(arguments[1]) }
         }
-        for number in first..<last where batch.pointee.arguments(of: number).count > 1 {
-            context.pointee.keyspace.prefetchRecord(positions[number - first], database: database)
-        }
+        fetch()
     }
 
-    /// Bytes that will be executed soon, of one of several connections: if they begin with a command and a key, has
-    /// the key's slots fetched.
+    /// Bytes that will be executed soon, of one of several connections; `number` counts them from 0. Looks whether
+    /// they begin with a command and a key.
     func announce(_ bytes: ByteSlice, number: Int) {
-        guard number < Self.stride else { return }
-        isAnnounced[number] = false
-        guard let key = Self.secondArgument(bytes) else { return }
-        positions[number] = context.pointee.keyspace.prefetchSlot(key, database: context.pointee.database)
-        isAnnounced[number] = true
+        if number == 0 { aheadCount = 0 }
+        guard aheadCount < Self.stride, let key = Self.secondArgument(bytes) else { return }
+        add(key)
     }
 
-    /// Fetches the records of the keys that were announced.
-    func announced(_ count: Int) {
-        for number in 0..<min(count, Self.stride) where isAnnounced[number] {
-            context.pointee.keyspace.prefetchRecord(positions[number], database: context.pointee.database)
+    /// Fetches for what was announced.
+    func announced() { fetch() }
+
+    @inline(__always)
+    private func add(_ key: ByteSlice) {
+        let position = context.pointee.keyspace.prefetchPartition(key, database: context.pointee.database)
+        ahead[aheadCount] = KeyAhead(key: key, position: position)
+        aheadCount += 1
+    }
+
+    private func fetch() {
+        let database = context.pointee.database
+        aheadNext = 0
+        for number in 0..<aheadCount {
+            context.pointee.keyspace.prefetchSlot(ahead[number].position, database: database)
         }
+        for number in 0..<aheadCount {
+            context.pointee.keyspace.prefetchRecord(ahead[number].position, database: database)
+        }
+    }
+
+    /// The place of the call's first argument if it was fetched ahead. The same memory means the same key: buffers
+    /// keep what they hold until all that was announced of it has run.
+    @inline(__always)
+    private func takeAhead(_ arguments: Arguments) -> Position? {
+        guard aheadNext < aheadCount, arguments.count > 1 else { return nil }
+        let key = arguments[1]
+        for number in aheadNext..<aheadCount where ahead[number].key.base == key.base {
+            guard ahead[number].key.count == key.count else { return nil }
+            aheadNext = number + 1
+            return ahead[number].position
+        }
+        return nil
     }
 
     /// The key in `*n CRLF $n CRLF command CRLF $n CRLF key CRLF`: a look, no parser. Nil for anything else.
@@ -189,7 +226,7 @@ final class LoopWorker: @unchecked Sendable {
             Gates.unknownCommand(arguments, session)
             return true
         }
-        if !entry.pointee.subcommands.isEmpty, arguments.count > 1 {
+        if entry.pointee.hasSubcommands, arguments.count > 1 {
             guard let sub = index.find(arguments[1], in: entry) else {
                 session.lastCommand.store(-1, ordering: .relaxed)
                 Gates.unknownSubcommand(arguments, entry, context.pointee.reply)
@@ -210,7 +247,7 @@ final class LoopWorker: @unchecked Sendable {
             return true
         case .parked: return false
         }
-        guard let body = entry.pointee.row.body else {
+        guard let body = entry.pointee.body else {
             Gates.wrongArity(entry, context.pointee.reply)
             statistics.rejected(entry.pointee.number)
             return true
@@ -231,7 +268,8 @@ final class LoopWorker: @unchecked Sendable {
         _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>,
         _ body: @Sendable (inout CommandContext) -> Void
     ) -> Bool {
-        switch preparation.pointee.lock(entry, &context.pointee) {
+        let known = takeAhead(context.pointee.arguments)
+        switch preparation.pointee.lock(entry, &context.pointee, known: known) {
         case .ready:
             body(&context.pointee)
             preparation.pointee.unlock(&context.pointee)
@@ -360,9 +398,9 @@ final class LoopWorker: @unchecked Sendable {
     ) {
         let arguments = context.pointee.arguments
         core.latency.sampleIfSlow(
-            entry.pointee.row.flags.contains(.fast) ? "fast-command" : "command",
+            entry.pointee.flags.contains(.fast) ? "fast-command" : "command",
             milliseconds: nanoseconds / 1_000_000)
-        guard !entry.pointee.row.flags.contains(.skipSlowLog),
+        guard !entry.pointee.flags.contains(.skipSlowLog),
             core.slowLog.isSlow(microseconds: nanoseconds / 1_000)
         else { return }
         core.recordSlow(session, arguments, microseconds: nanoseconds / 1_000)

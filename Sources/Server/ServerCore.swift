@@ -335,7 +335,7 @@ extension ServerCore: FrontendService {
         workers[connection.loop.index].announce(bytes, number: number)
     }
 
-    public func announced(_ count: Int, on loop: EventLoop) { workers[loop.index].announced(count) }
+    public func announced(on loop: EventLoop) { workers[loop.index].announced() }
 
     public func protocolError(_ connection: Connection, _ error: ProtocolError) {
         errorCounts.count(Array("ERR".utf8))

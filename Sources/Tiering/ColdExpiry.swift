@@ -143,29 +143,47 @@ public final class ColdExpiry: @unchecked Sendable {
 /// The walk over the tables in RAM, shared by servers with and without a flash tier: run from one control thread.
 public struct ResidentExpiry: ~Copyable {
     private var keyspace: LockedKeyspace
-    private var shard = 0
+    /// Where each space's next visit goes.
+    private var shards: [Int]
 
     public init(store: KeyspaceStore) {
         keyspace = LockedKeyspace(store: store, ledger: store.makeLedger())
+        shards = Array(repeating: 0, count: store.databases)
     }
 
     /// One cycle: every shard with expiring keys gets a visit, repeated while more than a tenth of what it saw was
     /// past due, until `budgetNanoseconds` are used. Returns the number of keys deleted.
     public mutating func cycle(budgetNanoseconds: Int64, slotsPerVisit: Int = 128) -> Int {
-        let until = Clock.monotonicNanoseconds() + budgetNanoseconds
         keyspace.now = Clock.unixMilliseconds()
+        let began = Clock.monotonicNanoseconds()
         var deleted = 0
-        for _ in 0..<Position.shardCount {
-            for space in 0..<keyspace.store.databases {
-                while true {
-                    let (seen, expired) = keyspace.expireResident(shard: shard, space: space, slots: slotsPerVisit)
-                    deleted += expired
-                    if expired * 10 <= seen || Clock.monotonicNanoseconds() > until { break }
-                }
-            }
-            shard = (shard + 1) % Position.shardCount
-            if shard % 64 == 0, Clock.monotonicNanoseconds() > until { break }
+        let spaces = (0..<keyspace.store.databases).filter { keyspace.store.takeExpiring(space: $0) }
+        for (number, space) in spaces.enumerated() {
+            // The budget is shared out evenly, or the first database's keys would leave the last one's no time.
+            let until = began + budgetNanoseconds * Int64(number + 1) / Int64(spaces.count)
+            deleted += visit(space, until: until, slotsPerVisit)
         }
+        return deleted
+    }
+
+    private mutating func visit(_ space: Int, until: Int64, _ slotsPerVisit: Int) -> Int {
+        var deleted = 0
+        var holdsMore = false
+        for visits in 1...Position.shardCount {
+            let shard = shards[space]
+            while true {
+                let visit = keyspace.expireResident(shard: shard, space: space, slots: slotsPerVisit)
+                deleted += visit.expired
+                holdsMore = holdsMore || visit.holdsMore
+                if visit.expired * 10 <= visit.seen || Clock.monotonicNanoseconds() > until { break }
+            }
+            shards[space] = (shard + 1) % Position.shardCount
+            if visits % 64 == 0, Clock.monotonicNanoseconds() > until {
+                holdsMore = true
+                break
+            }
+        }
+        if holdsMore { keyspace.store.keepExpiring(space: space) }
         return deleted
     }
 }
