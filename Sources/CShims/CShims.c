@@ -55,7 +55,7 @@ const char *malloc_conf = "percpu_arena:percpu,dirty_decay_ms:1000,muzzy_decay_m
 
 size_t firn_allocation_size(size_t size) { return (size + 15) & ~(size_t)15; }
 void *firn_allocate(size_t size) {
-  void *p = malloc(size);
+  void *p = malloc(firn_allocation_size(size));
   if (__builtin_expect(p == NULL, 0)) abort();
   return p;
 }

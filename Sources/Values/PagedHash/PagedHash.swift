@@ -1,0 +1,380 @@
+import Bytes
+import CShims
+
+// PagedHash: many small elements of one value, in pages that are found by their hash.
+//
+// The simple version is a table with a node for every element. It costs 40 to 100 bytes an element beyond its data, and
+// on flash a row for each. Here elements lie packed in pages (listpacks) of two kilobytes or so; the page is what is
+// copied, spilled and read back.
+//
+// Extendible hashing (Fagin et al., 1979): a directory of 2^depth slots is indexed by the first `depth` bits of an
+// element's hash. A page serves all hashes that share its own first `pageDepth` <= depth bits, so 2^(depth - pageDepth)
+// neighbouring slots name it. A page that is too full is split by the next bit, and the directory doubles if the page
+// had no bits left; two half-empty buddies are joined again. Pages are in the order of hashes, so the cursor of
+// HSCAN, SSCAN and ZSCAN is a hash and survives splits and joins.
+//
+//     depth 2:    00        01        10        11
+//                 └── page A (0) ──┘  page B   page C
+//
+// Only 32 bits of the hash are used; a page whose elements share all of them grows without a bound of its own.
+
+/// A set of elements, each `width` listpack entries whose first is its key. Owns its pages.
+///
+/// Find, insert and remove: O(page), a few hundred nanoseconds; the directory doubles in O(slots) when the first page
+/// of a new depth splits. Not thread-safe: the owner's lock guards it. Keys are compared as bytes.
+public struct PagedHash: ~Copyable {
+    /// Entries of an element: 1 for a set's members, 2 for pairs.
+    public let width: Int
+    /// Elements.
+    public private(set) var count = 0
+    /// What the allocator sets aside for pages and directory.
+    public private(set) var memoryBytes = 0
+
+    private var slots: UnsafeMutablePointer<Slot>
+    private var depth = 0
+    /// Pages whose depth is the directory's: none left, and the directory halves.
+    private var deepest = 1
+
+    /// Above this size a page is split, unless it has few elements.
+    static let pageBytes = 2048
+    /// Above this number of elements a page is split: a search looks at half of them.
+    static let pageElements = 48
+    /// A page with no more is left alone, however large: splitting on account of large elements would make the
+    /// directory grow with bytes rather than elements.
+    static let keptElements = 4
+    static let depthLimit = 32
+
+    /// The hash of keys, the same in all collections of a process. Set once, before the first collection is made.
+    nonisolated(unsafe) public static var hash = SipHash(k0: 0x0706_0504_0302_0100, k1: 0x0f0e_0d0c_0b0a_0908)
+    // unsafe: written at the start only, before there are threads that read it
+
+    /// A slot of the directory: a page and its depth.
+    private struct Slot {
+        var page: Listpack
+        var pageDepth: UInt8
+    }
+
+    /// Where an element is: valid until the next change.
+    public struct Place: Sendable {
+        @usableFromInline let slot: Int
+        /// The offset of its key in `page`.
+        public let offset: Int
+        public let page: Listpack
+    }
+
+    public init(width: Int) {
+        self.width = width
+        slots = .allocate(capacity: 1)
+        slots.initialize(to: Slot(page: Listpack(), pageDepth: 0))
+        memoryBytes = slots[0].page.memoryBytes + MemoryLayout<Slot>.stride
+    }
+
+    deinit {
+        var slot = 0
+        while slot < 1 << depth {
+            slots[slot].page.free()
+            slot += span(slot)
+        }
+        slots.deallocate()
+    }
+
+    /// Slots that name the page of `slot`.
+    private func span(_ slot: Int) -> Int { 1 << (depth - Int(slots[slot].pageDepth)) }
+
+    private static func prefix(_ key: ByteSlice) -> UInt32 { UInt32(truncatingIfNeeded: hash.hash(key) >> 32) }
+
+    private func slot(of prefix: UInt32) -> Int { depth == 0 ? 0 : Int(prefix >> UInt32(32 - depth)) }
+
+    // MARK: Reading
+
+    /// Where `key` is, or nil.
+    public func find(_ key: ByteSlice) -> Place? { find(key, Self.prefix(key)) }
+
+    private func find(_ key: ByteSlice, _ prefix: UInt32) -> Place? {
+        let slot = slot(of: prefix)
+        let page = slots[slot].page
+        guard let offset = page.find(key, stride: width) else { return nil }
+        return Place(slot: slot, offset: offset, page: page)
+    }
+
+    public func contains(_ key: ByteSlice) -> Bool { find(key) != nil }
+
+    /// Calls `body` with each element, in the order of hashes: its page and the offset of its key there. `body` returns
+    /// whether to go on.
+    public func forEach<E: Error>(_ body: (Listpack, Int) throws(E) -> Bool) throws(E) {
+        var slot = 0
+        while slot < 1 << depth {
+            let page = slots[slot].page
+            var at = page.first
+            while at < page.end {
+                guard try body(page, at) else { return }
+                at = page.advance(at, by: width)
+            }
+            slot += span(slot)
+        }
+    }
+
+    /// Calls `body` with the elements of whole pages from `cursor` on until there have been at least `elements`.
+    /// Returns the cursor that goes on, 0 at the end. Elements that are there all the time are seen at least once.
+    public func scan(_ cursor: UInt64, atLeast elements: Int, _ body: (Listpack, Int) -> Void) -> UInt64 {
+        guard cursor < 1 << 32 else { return 0 }
+        var slot = slot(of: UInt32(truncatingIfNeeded: cursor))
+        slot -= slot % span(slot)
+        var seen = 0
+        while slot < 1 << depth {
+            let page = slots[slot].page
+            var at = page.first
+            while at < page.end {
+                body(page, at)
+                seen += 1
+                at = page.advance(at, by: width)
+            }
+            slot += span(slot)
+            if seen >= elements { break }
+        }
+        return slot == 1 << depth ? 0 : UInt64(slot) << UInt64(32 - depth)
+    }
+
+    /// An element drawn with equal chances, `draw(n)` being a number below n; nil if there is none. Expected O(1) tries
+    /// while the hash spreads the elements.
+    public func random(_ draw: (Int) -> Int) -> Place? {
+        guard count > 0 else { return nil }
+        // A page is drawn as often as it has slots. Taken with the chance (elements / slots) / most, where most is the
+        // largest such quotient there can be, each element is as likely as any other. Pages that are larger than
+        // that (their hashes collide) would be drawn too rarely: then an element is drawn by its number.
+        let most = Self.pageElements + 1
+        for _ in 0..<4096 {
+            let slot = draw(1 << depth)
+            let page = slots[slot].page
+            let elements = page.count / width
+            let slots = span(slot)
+            if elements > most * slots { break }
+            let drawn = draw(most * slots)
+            if drawn < elements { return Place(slot: slot, offset: page.offset(of: drawn * width), page: page) }
+        }
+        return element(number: draw(count))
+    }
+
+    /// Element `number` in the order of hashes. O(pages).
+    private func element(number: Int) -> Place? {
+        var left = number
+        var slot = 0
+        while slot < 1 << depth {
+            let page = slots[slot].page
+            let elements = page.count / width
+            if left < elements { return Place(slot: slot, offset: page.offset(of: left * width), page: page) }
+            left -= elements
+            slot += span(slot)
+        }
+        return nil
+    }
+
+    // MARK: Changing
+
+    /// Adds an element that isn't there. `value`: the second entry, for a width of 2.
+    public mutating func insert(_ key: ByteSlice, _ value: ByteSlice? = nil) {
+        precondition((value != nil) == (width == 2), "an element of another width than \(width)")
+        let prefix = Self.prefix(key)
+        let slot = slot(of: prefix)
+        change(slot) { page in
+            page.append(key)
+            if let value { page.append(value) }
+        }
+        count += 1
+        splitIfFull(prefix)
+    }
+
+    /// Gives the element at `place` another second entry.
+    public mutating func replaceValue(at place: Place, with value: ByteSlice) {
+        precondition(width == 2, "no value in an element of width \(width)")
+        let elements = count
+        change(place.slot) { page in page.replace(page.next(place.offset), with: value) }
+        let first = place.slot - place.slot % span(place.slot)
+        splitIfFull(depth == 0 ? 0 : UInt32(truncatingIfNeeded: first << (32 - depth)))
+        assert(count == elements)
+    }
+
+    /// Removes the element at `place`.
+    public mutating func remove(at place: Place) {
+        let width = width
+        change(place.slot) { page in page.remove(place.offset, entries: width) }
+        count -= 1
+        joinIfEmpty(place.slot)
+    }
+
+    /// Removes the element with this key. Returns whether there was one.
+    @discardableResult
+    public mutating func remove(_ key: ByteSlice) -> Bool {
+        guard let place = find(key) else { return false }
+        remove(at: place)
+        return true
+    }
+
+    /// An independent copy. O(bytes).
+    public func copy() -> PagedHash {
+        var result = PagedHash(width: width)
+        result.slots[0].page.free()
+        result.slots.deallocate()
+        result.slots = .allocate(capacity: 1 << depth)
+        var slot = 0
+        while slot < 1 << depth {
+            let page = slots[slot].page.copy()
+            for index in slot..<slot + span(slot) {
+                (result.slots + index).initialize(to: Slot(page: page, pageDepth: slots[slot].pageDepth))
+            }
+            slot += span(slot)
+        }
+        result.depth = depth
+        result.deepest = deepest
+        result.count = count
+        result.memoryBytes = memoryBytes
+        return result
+    }
+
+    /// Changes a page and every slot that names it.
+    private mutating func change(_ slot: Int, _ body: (inout Listpack) -> Void) {
+        var page = slots[slot].page
+        let before = page.memoryBytes
+        let old = page.base
+        body(&page)
+        memoryBytes += page.memoryBytes - before
+        if page.base == old { return }
+        let span = span(slot)
+        let first = slot - slot % span
+        for index in first..<first + span { slots[index].page = page }
+    }
+
+    private func isFull(_ page: Listpack) -> Bool {
+        let elements = page.count / width
+        return elements > Self.pageElements || page.totalBytes > Self.pageBytes && elements > Self.keptElements
+    }
+
+    private mutating func splitIfFull(_ prefix: UInt32) {
+        while true {
+            let slot = slot(of: prefix)
+            guard isFull(slots[slot].page), Int(slots[slot].pageDepth) < Self.depthLimit else { return }
+            // Elements that share the next bits too would only make the directory double for nothing: at most four
+            // times as many slots as elements.
+            if Int(slots[slot].pageDepth) == depth {
+                guard 1 << depth <= 4 * count else { return }
+                double()
+            }
+            split(slot)
+        }
+    }
+
+    private mutating func double() {
+        let old = 1 << depth
+        let fresh = UnsafeMutablePointer<Slot>.allocate(capacity: old * 2)
+        for index in 0..<old {
+            (fresh + 2 * index).initialize(to: slots[index])
+            (fresh + 2 * index + 1).initialize(to: slots[index])
+        }
+        slots.deallocate()
+        slots = fresh
+        depth += 1
+        deepest = 0
+        memoryBytes += old * MemoryLayout<Slot>.stride
+    }
+
+    /// Shares the elements of a page out over two by the next bit of their hashes.
+    private mutating func split(_ slot: Int) {
+        let page = slots[slot].page
+        let span = span(slot)
+        let first = slot - slot % span
+        let pageDepth = slots[slot].pageDepth + 1
+        var halves = (Listpack(), Listpack())
+        var at = page.first
+        while at < page.end {
+            let prefix = page.withBytes(at) { Self.prefix($0) }
+            let isUpper = prefix >> UInt32(32 - Int(pageDepth)) & 1 == 1
+            for _ in 0..<width {
+                if isUpper { halves.1.append(entryOf: page, at) } else { halves.0.append(entryOf: page, at) }
+                at = page.next(at)
+            }
+        }
+        memoryBytes += halves.0.memoryBytes + halves.1.memoryBytes - page.memoryBytes
+        page.free()
+        for index in 0..<span {
+            slots[first + index] = Slot(page: index < span / 2 ? halves.0 : halves.1, pageDepth: pageDepth)
+        }
+        if Int(pageDepth) == depth { deepest += 2 }
+    }
+
+    /// Joins a page with its buddy if together they fill less than a quarter of one.
+    private mutating func joinIfEmpty(_ slot: Int) {
+        var slot = slot
+        while true {
+            let pageDepth = slots[slot].pageDepth
+            guard pageDepth > 0 else { return }
+            let span = span(slot)
+            let first = slot - slot % (2 * span)
+            let lower = slots[first]
+            let upper = slots[first + span]
+            guard lower.pageDepth == pageDepth, upper.pageDepth == pageDepth,
+                lower.page.totalBytes + upper.page.totalBytes < Self.pageBytes / 4,
+                (lower.page.count + upper.page.count) / width < Self.pageElements / 4
+            else { return }
+            var page = lower.page
+            memoryBytes -= lower.page.memoryBytes + upper.page.memoryBytes
+            page.append(contentsOf: upper.page)
+            upper.page.free()
+            memoryBytes += page.memoryBytes
+            for index in first..<first + 2 * span { slots[index] = Slot(page: page, pageDepth: pageDepth - 1) }
+            if Int(pageDepth) == depth { deepest -= 2 }
+            slot = first
+            while deepest == 0, depth > 0 {
+                halve()
+                slot /= 2
+            }
+        }
+    }
+
+    private mutating func halve() {
+        let half = 1 << (depth - 1)
+        let fresh = UnsafeMutablePointer<Slot>.allocate(capacity: half)
+        deepest = 0
+        for index in 0..<half {
+            (fresh + index).initialize(to: slots[2 * index])
+            if Int(slots[2 * index].pageDepth) == depth - 1 { deepest += 1 }
+        }
+        slots.deallocate()
+        slots = fresh
+        depth -= 1
+        memoryBytes -= half * MemoryLayout<Slot>.stride
+    }
+
+    // MARK: For tests
+
+    /// Traps unless directory, pages and counts agree. O(bytes).
+    public func checkInvariants() {
+        var slot = 0
+        var elements = 0
+        var bytes = MemoryLayout<Slot>.stride << depth
+        var atDepth = 0
+        while slot < 1 << depth {
+            let span = span(slot)
+            let page = slots[slot].page
+            precondition(slot % span == 0, "the page of slot \(slot) begins off its place")
+            precondition(ListpackCheck.isValid(page.bytes), "the page of slot \(slot) is damaged")
+            precondition(page.count % width == 0, "\(page.count) entries in a page of width \(width)")
+            for index in slot..<slot + span {
+                precondition(slots[index].page.base == page.base, "slot \(index) names another page than \(slot)")
+                precondition(slots[index].pageDepth == slots[slot].pageDepth, "slot \(index) has another depth")
+            }
+            var at = page.first
+            while at < page.end {
+                let home = page.withBytes(at) { self.slot(of: Self.prefix($0)) }
+                precondition(slot..<slot + span ~= home, "an element of slot \(home) in slot \(slot)")
+                at = page.advance(at, by: width)
+            }
+            elements += page.count / width
+            bytes += page.memoryBytes
+            if span == 1 { atDepth += 1 }
+            slot += span
+        }
+        precondition(elements == count, "\(elements) elements, \(count) counted")
+        precondition(bytes == memoryBytes, "\(bytes) bytes, \(memoryBytes) counted")
+        precondition(atDepth == deepest, "\(atDepth) pages of depth \(depth), \(deepest) counted")
+    }
+}
