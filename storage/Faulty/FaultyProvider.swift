@@ -175,7 +175,7 @@ public final class FaultyProvider: StorageProvider {
         try base.compact(from: from, to: to)
     }
 
-    public func dropFiles(from: ByteSlice, to: ByteSlice) throws(StorageError) {
+    public func dropFiles(from: ByteSlice, to: ByteSlice) throws(StorageError) -> Bool {
         try base.dropFiles(from: from, to: to)
     }
 
