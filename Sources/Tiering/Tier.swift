@@ -214,6 +214,12 @@ public final class Tier: @unchecked Sendable {
         if refuses { wakeMemoryWaiters() }
     }
 
+    /// Whether the provider takes writes as far as is known.
+    public var takesWrites: Bool {
+        if case .failed = provider.health { return false }
+        return refusals.withLock { $0.failure == nil }
+    }
+
     /// Has writers wait, or lets them go on, while keys are deleted for `maxstorage`.
     func waitForStorage(_ waits: Bool) {
         if awaitsStorage.exchange(waits, ordering: .relaxed) != waits { evaluate() }
