@@ -7,8 +7,8 @@ import Storage
 /// It wakes when somebody has allocated past the high watermark, and every 20 ms to attend to tombstones. Shards take
 /// turns, a few slots each, so that all age alike. When the provider has failed, whether or not there was anything to
 /// write, nothing is dropped, and it tries again, soon at first, then three times a second, asking the provider to
-/// resume. Writers are told why when the first such attempt has not helped: many a failure is over with it (a compaction
-/// that found no room, whose output has been removed), and until then they wait only if they need memory.
+/// resume. Writers are told why when the first such attempt has not helped: many a failure is over with it (a
+/// compaction that found no room, whose output has been removed), and until then they wait only if they need memory.
 final class Spiller: @unchecked Sendable {
     // @unchecked: the state is a monitor; `thread` is written by start and stop only.
     private struct State {

@@ -106,6 +106,14 @@ public final class FaultyProvider: StorageProvider {
         }
     }
 
+    /// A background failure whose cause is gone already: the next `resume` succeeds.
+    public func repairedBreakDown(_ error: StorageError) {
+        state.withLock { state in
+            state.failure = error
+            state.isRepaired = true
+        }
+    }
+
     /// The cause of the failure is gone: the next `resume` succeeds.
     public func repair() { state.withLock { $0.isRepaired = true } }
 

@@ -115,9 +115,11 @@ bool IsFlushed(rocksdb::DB *db, rocksdb::SequenceNumber last) {
 
 /// Returns OK when everything written before the call is in table files.
 ///
-/// RocksDB 7.8.3's Flush alone doesn't: after a recovery from a full disk it has been seen to answer OK at once, with
-/// the memtable's flush still under way. There is no log, so a close right behind it loses what was confirmed, under a
-/// seal that counts it.
+/// RocksDB 7.8.3's Flush alone doesn't: a hard error sets ErrorHandler::is_db_stopped_, and a Resume that succeeds does
+/// not take it back (seen in gdb: set, with no error standing). From then on WaitForFlushMemTables ends its wait before
+/// it has begun, and Flush answers OK with the memtable's flush still under way. There is no log, so a close right behind
+/// it loses what was confirmed, under a seal that counts it. Also from then on, Write fails where writes are stopped
+/// instead of waiting (firn_rocksdb_write). Newer versions: this can go where a Resume clears the flag.
 rocksdb::Status FlushAndVerify(firn_rocksdb *handle) {
   const rocksdb::SequenceNumber last = handle->db->GetLatestSequenceNumber();
   rocksdb::FlushOptions options;
