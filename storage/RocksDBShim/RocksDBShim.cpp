@@ -117,9 +117,9 @@ bool IsFlushed(rocksdb::DB *db, rocksdb::SequenceNumber last) {
 ///
 /// RocksDB 7.8.3's Flush alone doesn't: a hard error sets ErrorHandler::is_db_stopped_, and a Resume that succeeds does
 /// not take it back (seen in gdb: set, with no error standing). From then on WaitForFlushMemTables ends its wait before
-/// it has begun, and Flush answers OK with the memtable's flush still under way. There is no log, so a close right behind
-/// it loses what was confirmed, under a seal that counts it. Also from then on, Write fails where writes are stopped
-/// instead of waiting (firn_rocksdb_write). Newer versions: this can go where a Resume clears the flag.
+/// it has begun, and Flush answers OK with the memtable's flush still under way. There is no log, so a close right
+/// behind it loses what was confirmed, under a seal that counts it. Also from then on, Write fails where writes are
+/// stopped instead of waiting (see firn_rocksdb_write). Can go with a RocksDB whose Resume clears the flag.
 rocksdb::Status FlushAndVerify(firn_rocksdb *handle) {
   const rocksdb::SequenceNumber last = handle->db->GetLatestSequenceNumber();
   rocksdb::FlushOptions options;
