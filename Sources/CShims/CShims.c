@@ -85,6 +85,10 @@ int firn_pin_thread(int core) {
   CPU_SET(core, &set);
   return pthread_setaffinity_np(pthread_self(), sizeof set, &set);
 }
+int firn_batch_thread(void) {
+  struct sched_param none = {0};
+  return pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
+}
 void firn_name_thread(const char *name) {
   char kept[16];
   strncpy(kept, name, sizeof kept - 1);

@@ -66,17 +66,21 @@ final class LoopWorker: @unchecked Sendable {
         let count = batch.pointee.count
         var began = Ticks.now()
         var outcome = BatchOutcome.completed
+        var executed = count
         for number in 0..<count {
             if number % Self.stride == 0, count > 1 { prefetch(batch, from: number) }
             context.pointee.arguments = batch.pointee.arguments(of: number)
             guard run(session, &began) else {
-                lookAhead(session, batch, from: number + 1)
+                session.readAhead = max(0, session.readAhead - number)
+                lookAhead(session, batch, from: number)
                 outcome = .parked(atRequest: number)
+                executed = 0
                 break
             }
             if session.closeAfterReply || session.closeSoon { break }
         }
         context.pointee.caller = nil
+        if session.readAhead > 0 { session.readAhead = max(0, session.readAhead - executed) }
         // What was fetched for a batch lies in memory that the next one may use for something else.
         if count > 1 { aheadCount = 0 }
         if tier != nil { evaluate() }
@@ -357,13 +361,21 @@ final class LoopWorker: @unchecked Sendable {
         return false
     }
 
-    /// The requests behind a parked one: has their cold keys read meanwhile.
+    /// Requests behind a parked one whose keys are read meanwhile: as many as the device serves at once, so that one
+    /// connection's backlog neither holds up its loop nor fills the queue ahead of the others'.
+    private static let aheadRequests = 64
+
+    /// The request `parked` can't run yet: has the cold keys of those behind it read meanwhile, each once.
     private func lookAhead(
-        _ session: ClientSession, _ batch: UnsafeMutablePointer<RequestBatch>, from first: Int
+        _ session: ClientSession, _ batch: UnsafeMutablePointer<RequestBatch>, from parked: Int
     ) {
         guard let tier else { return }
+        let last = min(batch.pointee.count, parked + 1 + Self.aheadRequests)
+        let first = parked + max(1, session.readAhead)
+        guard first < last else { return }
+        session.readAhead = last - parked
         var faults: [Fault] = []
-        for number in first..<max(first, batch.pointee.count) {
+        for number in first..<last {
             let arguments = batch.pointee.arguments(of: number)
             guard let entry = index.find(arguments[0]), entry.pointee.shape != .none else { continue }
             context.pointee.arguments = arguments

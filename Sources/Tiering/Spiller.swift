@@ -5,8 +5,10 @@ import Storage
 /// The thread that keeps records below their budget.
 ///
 /// It wakes when somebody has allocated past the high watermark, and every 20 ms to attend to tombstones. Shards take
-/// turns, a few slots each, so that all age alike. When the provider refuses, writers are told why, nothing is
-/// dropped, and it tries again, soon at first, then three times a second, asking the provider to resume.
+/// turns, a few slots each, so that all age alike. When the provider has failed, whether or not there was anything to
+/// write, nothing is dropped, and it tries again, soon at first, then three times a second, asking the provider to
+/// resume. Writers are told why when the first such attempt has not helped: many a failure is over with it (a
+/// compaction that found no room, whose output has been removed), and until then they wait only if they need memory.
 final class Spiller: @unchecked Sendable {
     // @unchecked: the state is a monitor; `thread` is written by start and stop only.
     private struct State {
@@ -38,9 +40,13 @@ final class Spiller: @unchecked Sendable {
         if !wasKicked { state.wakeOne() }
     }
 
+    /// Between looks at files of flushed generations that compactions held: a look copies a line for every file.
+    private static let dropPauseNanoseconds: Int64 = 1_000_000_000
+
     private func run() {
         var round = Round(tier: tier)
         var failures = 0
+        var nextDrop: Int64 = 0
         while true {
             let failed = failures > 0
             // 20, 40, 80 ... 320 ms.
@@ -53,10 +59,15 @@ final class Spiller: @unchecked Sendable {
                 return false
             }
             if stopping == true { return }
+            var isRecovering = failed
             do {
-                if failed {
+                if case .failed = tier.provider.health { isRecovering = true }
+                if isRecovering {
                     tier.dropBuriedFiles()
                     try tier.provider.resume()
+                } else if tier.hasLeftovers, Clock.monotonicNanoseconds() >= nextDrop {
+                    tier.dropBuriedFiles()
+                    nextDrop = Clock.monotonicNanoseconds() + Self.dropPauseNanoseconds
                 }
                 try round.run()
                 try tier.reapBuried()
@@ -64,7 +75,7 @@ final class Spiller: @unchecked Sendable {
                 failures = 0
             } catch {
                 failures += 1
-                tier.refuse("flash storage does not take writes: \(error.message)")
+                if isRecovering { tier.refuse("flash storage does not take writes: \(error.message)") }
             }
             tier.evaluate()
         }

@@ -50,6 +50,8 @@ public final class Tier: @unchecked Sendable {
     private let isSealed = Atomic<Bool>(false)
     /// Flushed generations whose data has not been removed from flash yet.
     private let dead = Monitor<[UInt32]>([])
+    /// Flushed generations that are deleted on flash, but a compaction held files of theirs when they were dropped.
+    private let leftovers = Monitor<[UInt32]>([])
 
     private let high: Atomic<Int>
     private let limit: Atomic<Int>
@@ -212,6 +214,12 @@ public final class Tier: @unchecked Sendable {
         if refuses { wakeMemoryWaiters() }
     }
 
+    /// Whether the provider takes writes as far as is known.
+    public var takesWrites: Bool {
+        if case .failed = provider.health { return false }
+        return refusals.withLock { $0.failure == nil }
+    }
+
     /// Has writers wait, or lets them go on, while keys are deleted for `maxstorage`.
     func waitForStorage(_ waits: Bool) {
         if awaitsStorage.exchange(waits, ordering: .relaxed) != waits { evaluate() }
@@ -252,33 +260,47 @@ public final class Tier: @unchecked Sendable {
             // the files.
             try unseal()
             // First whatever needs no room: the device may be full, and this the way out.
-            dropFiles(ofGeneration: generation)
+            let isWhole = dropFiles(ofGeneration: generation)
             var batch = WriteBatch()
             for range in FlashKey.ranges(ofGeneration: generation) {
                 range.from.withSlice { from in range.to.withSlice { to in batch.deleteRange(from: from, to: to) } }
             }
             try write(batch)
+            if !isWhole { leftovers.withLock { $0.append(generation) } }
         }
         dead.withLock { $0.removeAll { $0 == generation } }
     }
 
-    /// `writing` is held.
-    private func dropFiles(ofGeneration generation: UInt32) {
+    /// False if another try may give more back. `writing` is held.
+    private func dropFiles(ofGeneration generation: UInt32) -> Bool {
+        var isWhole = true
         for range in FlashKey.ranges(ofGeneration: generation) {
             // What can't be dropped is deleted by a batch.
-            range.from.withSlice { from in range.to.withSlice { to in try? provider.dropFiles(from: from, to: to) } }
+            let dropped = range.from.withSlice { from in
+                range.to.withSlice { to in (try? provider.dropFiles(from: from, to: to)) ?? false }
+            }
+            if !dropped { isWhole = false }
+        }
+        return isWhole
+    }
+
+    /// Gives back what of all flushed generations needs no writing: while the provider takes no writes, and when work
+    /// that held some of it may have ended.
+    func dropBuriedFiles() {
+        let generations = dead.withLock { $0 }
+        let held = leftovers.withLock { $0 }
+        if generations.isEmpty, held.isEmpty { return }
+        writing.withLock { _ in
+            guard !isSealed.load(ordering: .relaxed), (try? unseal()) != nil else { return }
+            for generation in generations { _ = dropFiles(ofGeneration: generation) }
+            for generation in held where dropFiles(ofGeneration: generation) {
+                leftovers.withLock { $0.removeAll { $0 == generation } }
+            }
         }
     }
 
-    /// Gives back what of all flushed generations needs no writing: while the provider takes no writes.
-    func dropBuriedFiles() {
-        let generations = dead.withLock { $0 }
-        if generations.isEmpty { return }
-        writing.withLock { _ in
-            guard !isSealed.load(ordering: .relaxed), (try? unseal()) != nil else { return }
-            for generation in generations { dropFiles(ofGeneration: generation) }
-        }
-    }
+    /// Whether `dropBuriedFiles` has something left to try though the provider takes writes.
+    var hasLeftovers: Bool { leftovers.withLock { !$0.isEmpty } }
 
     /// Removes what all flushed generations left on flash.
     public func reapBuried() throws(StorageError) {

@@ -251,6 +251,23 @@ import Values
         }
     }
 
+    /// A provider that failed in the background is brought back though nothing is to be written, and nobody is refused
+    /// if the first attempt helps.
+    @Test func aFailureThatPassesIsNoRefusal() throws {
+        let world = World(threads: true)
+        defer { world.stop() }
+        let client = Client(world)
+        for number in 0..<10 { try client.set("k\(number)", "v") }
+        world.faulty.repairedBreakDown(StorageError(.noSpace, "no space left"))
+        var refusal: String?
+        #expect(eventually {
+            refusal = refusal ?? world.tier.refusalText
+            return world.tier.takesWrites
+        })
+        #expect(world.faulty.health == .good)
+        #expect(refusal == nil)
+    }
+
     // MARK: Counts
 
     @Test func exactCountEndsWhileWritersAreBusy() throws {

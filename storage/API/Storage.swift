@@ -134,9 +134,10 @@ public protocol StorageProvider: AnyObject, Sendable {
     func compact(from: ByteSlice, to: ByteSlice) throws(StorageError)
 
     /// Gives the space of what lies in `from ..< to` back at once as far as that needs no writing: for a range that
-    /// is about to be deleted and that nobody reads any more, on a device that may be full. Any part of the range may
-    /// be gone then.
-    func dropFiles(from: ByteSlice, to: ByteSlice) throws(StorageError)
+    /// is about to be deleted and that nobody reads, or ever writes into, any more, on a device that may be full. Any
+    /// part of the range may be gone then, or go later. False if work under way holds some of it: another call, when
+    /// that has ended, may give more back.
+    func dropFiles(from: ByteSlice, to: ByteSlice) throws(StorageError) -> Bool
 
     var statistics: StorageStatistics { get }
     var health: StorageHealth { get }
@@ -151,5 +152,5 @@ public protocol StorageProvider: AnyObject, Sendable {
 
 extension StorageProvider {
     /// A provider without files of its own has nothing to drop.
-    public func dropFiles(from: ByteSlice, to: ByteSlice) throws(StorageError) {}
+    public func dropFiles(from: ByteSlice, to: ByteSlice) throws(StorageError) -> Bool { true }
 }

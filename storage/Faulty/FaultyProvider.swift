@@ -106,6 +106,14 @@ public final class FaultyProvider: StorageProvider {
         }
     }
 
+    /// A background failure whose cause is gone already: the next `resume` succeeds.
+    public func repairedBreakDown(_ error: StorageError) {
+        state.withLock { state in
+            state.failure = error
+            state.isRepaired = true
+        }
+    }
+
     /// The cause of the failure is gone: the next `resume` succeeds.
     public func repair() { state.withLock { $0.isRepaired = true } }
 
@@ -175,7 +183,7 @@ public final class FaultyProvider: StorageProvider {
         try base.compact(from: from, to: to)
     }
 
-    public func dropFiles(from: ByteSlice, to: ByteSlice) throws(StorageError) {
+    public func dropFiles(from: ByteSlice, to: ByteSlice) throws(StorageError) -> Bool {
         try base.dropFiles(from: from, to: to)
     }
 

@@ -92,8 +92,10 @@ public final class RocksDBProvider: StorageProvider, @unchecked Sendable {
         try check(firn_rocksdb_compact(handle, firn_rocksdb_slice(from), firn_rocksdb_slice(to)))
     }
 
-    public func dropFiles(from: ByteSlice, to: ByteSlice) throws(StorageError) {
-        try check(firn_rocksdb_drop_files(handle, firn_rocksdb_slice(from), firn_rocksdb_slice(to)))
+    public func dropFiles(from: ByteSlice, to: ByteSlice) throws(StorageError) -> Bool {
+        var isWhole: Int32 = 0
+        try check(firn_rocksdb_drop_files(handle, firn_rocksdb_slice(from), firn_rocksdb_slice(to), &isWhole))
+        return isWhole != 0
     }
 
     /// Asks RocksDB to compact `from ..< to` in the background, when it has nothing more urgent.

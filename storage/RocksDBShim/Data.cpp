@@ -2,6 +2,8 @@
 #include <rocksdb/iterator.h>
 #include <rocksdb/write_batch.h>
 
+#include <chrono>
+#include <thread>
 #include <vector>
 
 #include "Handle.h"
@@ -22,6 +24,9 @@ constexpr size_t kKeptBytes = 64 * 1024;
 constexpr size_t kKeptBytesOfMany = 16 * 1024;
 constexpr size_t kKeptMany = 256;
 constexpr size_t kKeptBatchBytes = 1024 * 1024;
+
+/// Between attempts at a write that meets a backlog: a memtable's flush takes some milliseconds.
+constexpr auto kStallPoll = std::chrono::milliseconds(1);
 
 void Unpin(rocksdb::PinnableSlice &slice, size_t kept) {
   const bool large = slice.size() > kept;
@@ -146,6 +151,12 @@ firn_rocksdb_status firn_rocksdb_write(firn_rocksdb *handle, const uint8_t *oper
       rocksdb::WriteOptions options;
       options.disableWAL = true;
       s = handle->db->Write(options, &batch);
+      // After a recovery RocksDB 7.8.3 answers so where it should wait for its own backlog (see FlushAndVerify), before
+      // anything of the batch is applied.
+      while (s.IsIncomplete() && !handle->watcher->failed()) {
+        std::this_thread::sleep_for(kStallPoll);
+        s = handle->db->Write(options, &batch);
+      }
     }
     if (batch.GetDataSize() > kKeptBatchBytes) batch = rocksdb::WriteBatch();
     return Convert(s);

@@ -2,6 +2,7 @@
 #ifndef FIRN_ROCKSDB_HANDLE_H
 #define FIRN_ROCKSDB_HANDLE_H
 
+#include <rocksdb/compaction_filter.h>
 #include <rocksdb/db.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/options.h>
@@ -15,6 +16,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "RocksDBShim.h"
 
@@ -48,6 +50,33 @@ class Watcher : public rocksdb::EventListener {
   std::atomic<bool> failed_{false};
   std::atomic<int> stall_{0};
 };
+
+/// Ranges that nobody reads or writes any more; compactions leave out what lies in them, those under way too.
+///
+/// Without it a compaction copies what it took as input before the range was deleted: as much room again as the dead
+/// data takes, on a device that may have been full of it.
+class DeadRanges {
+ public:
+  /// `from ..< to`; an empty `to` is open.
+  struct Range {
+    std::string from, to;
+    /// The version that it came with.
+    uint64_t since;
+  };
+
+  void add(const rocksdb::Slice &from, const rocksdb::Slice &to);
+  /// Changes with every `add`: who holds a copy asks for a new one.
+  uint64_t version() const { return version_.load(std::memory_order_acquire); }
+  std::vector<Range> copy() const;
+
+ private:
+  mutable std::mutex mutex_;
+  /// Disjoint and ascending.
+  std::vector<Range> ranges_;
+  std::atomic<uint64_t> version_{0};
+};
+
+std::shared_ptr<rocksdb::CompactionFilterFactory> MakeDeadRangeFilters(std::shared_ptr<const DeadRanges> ranges);
 
 /// The defaults with the caller's settings and the user's option string over them.
 /// InvalidArgument or NotSupported names what is not accepted.
@@ -95,6 +124,7 @@ inline firn_rocksdb_slice Out(const rocksdb::Slice &s) {
 struct firn_rocksdb {
   std::unique_ptr<rocksdb::DB> db;
   std::shared_ptr<firn::Watcher> watcher;
+  std::shared_ptr<firn::DeadRanges> dead = std::make_shared<firn::DeadRanges>();
   std::shared_ptr<rocksdb::Statistics> statistics;
   std::atomic<int> cursors{0};
 };

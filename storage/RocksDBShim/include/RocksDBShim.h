@@ -126,8 +126,11 @@ firn_rocksdb_status firn_rocksdb_suggest_compact(firn_rocksdb *_Nonnull db, firn
                                                  firn_rocksdb_slice to);
 
 /// Removes the files that lie wholly in the range (level 0's aside) at once, without writing: what was in them is
-/// gone, what lies in others stays.
-firn_rocksdb_status firn_rocksdb_drop_files(firn_rocksdb *_Nonnull db, firn_rocksdb_slice from, firn_rocksdb_slice to);
+/// gone, what lies in others stays. From now on compactions leave out what lies in the range, also those that have
+/// begun: nothing may ever be written into it again. `is_whole` becomes 0 if a compaction holds files of the range:
+/// then another call may find more.
+firn_rocksdb_status firn_rocksdb_drop_files(firn_rocksdb *_Nonnull db, firn_rocksdb_slice from, firn_rocksdb_slice to,
+                                            int32_t *_Nonnull is_whole);
 
 /// All sizes in bytes.
 typedef struct {

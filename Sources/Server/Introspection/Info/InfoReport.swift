@@ -78,7 +78,7 @@ struct InfoReport {
         info.field("config_file", settings.file ?? "")
         info.field("io_threads_active", false)
         info.field("server_threads", core.loops.loops.count)
-        if core.shutdown.isUnderWay.load(ordering: .relaxed) { info.field("shutdown_in_milliseconds", 0) }
+        if core.shutdown.isUnderWay { info.field("shutdown_in_milliseconds", 0) }
         for (number, listener) in listeners().enumerated() { info.field("listener\(number)", listener) }
     }
 
