@@ -42,7 +42,7 @@ var targets: [Target] = [
     library("Configuration", ["Bytes"]),
     // 3
     library("Keyspace", ["CShims", "Bytes", "Platform", "Values"]),
-    library("RDB", ["CLZF", "Bytes"]),
+    library("RDB", ["CLZF", "Bytes", "Values"]),
     library("Frontend", ["CShims", "Bytes", "Platform", "RESP"]),
     library("StorageMemory", ["Bytes", "Platform", "Storage"], path: "storage/Memory"),
     library("StorageFaulty", ["Bytes", "Platform", "Storage"], path: "storage/Faulty"),

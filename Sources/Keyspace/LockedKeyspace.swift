@@ -253,6 +253,20 @@ public struct LockedKeyspace: ~Copyable {
         account(new.memoryBytes - before)
     }
 
+    /// Has `body` change the entry's collection, and counts its memory and the change. The key stays, even if the
+    /// collection is empty afterwards.
+    @inlinable
+    public mutating func change<V: CollectionValue, R>(_ entry: Entry, _ value: V, _ body: (V) -> R) -> R {
+        let before = value.memoryBytes
+        markWritten(entry.record)
+        let result = body(value)
+        account(value.memoryBytes - before)
+        return result
+    }
+
+    /// Removes the key of a collection that a change has emptied.
+    public mutating func removeEmpty(_ entry: Entry) { remove(entry) }
+
     /// Notes that the caller changes bytes of the entry's record where they are, layout and size staying the same.
     @inlinable
     public mutating func updateInPlace(_ entry: Entry) { markWritten(entry.record) }

@@ -148,6 +148,10 @@ extension ValueType {
     public var name: StaticString {
         switch self {
         case .string: "string"
+        case .list: "list"
+        case .set: "set"
+        case .zset: "zset"
+        case .hash: "hash"
         }
     }
 }

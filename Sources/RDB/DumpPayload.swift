@@ -41,6 +41,14 @@ public enum DumpPayload {
         let body = payload[0..<payload.count - footerBytes]
         guard body.count > 0 else { throw .badFormat }
         try RDBValue.check(type: body[0])
+        if body[0] != RDBType.string {
+            var cursor = RDBCursor(body, at: 1, maximumStringBytes: maximumStringBytes)
+            do {
+                return .collection(try RDBCollections.decode(body[0], &cursor))
+            } catch {
+                throw error == .truncated ? .badFormat : error
+            }
+        }
         switch try RDBScan.string(body, at: 1, limit: maximumStringBytes) {
         case .needs: throw .badFormat
         case .found(let shape, _): return .string(try shape.materialised(body))
@@ -51,7 +59,7 @@ public enum DumpPayload {
 extension RDBValue {
     /// Throws unless `type` is one that can be decoded.
     static func check(type: UInt8) throws(RDBError) {
-        if type == RDBType.string { return }
+        if type == RDBType.string || RDBCollections.types.contains(type) { return }
         throw type <= RDBType.largest ? .unsupportedType(type) : .badFormat
     }
 }

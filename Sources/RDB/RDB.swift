@@ -10,6 +10,7 @@
 //
 // This layer knows no keyspace: it turns bytes into `RDBValue` and back.
 import Bytes
+import Values
 
 /// The format's version and bounds.
 public enum RDBFormat {
@@ -95,4 +96,6 @@ public enum RDBString: Sendable {
 /// A decoded value.
 public enum RDBValue: Sendable {
     case string(RDBString)
+    /// Its own when decoded; a record's, whose lock is held, when encoded.
+    case collection(CollectionValue)
 }

@@ -96,14 +96,18 @@ public enum RDBEncoder {
     static func append(type value: RDBValue, to buffer: inout ByteBuffer) {
         switch value {
         case .string: buffer.append(RDBType.string)
+        case .collection(let collection): buffer.append(RDBCollections.type(of: collection))
         }
     }
 
-    static func append(body value: RDBValue, compresses: Bool, to buffer: inout ByteBuffer) {
+    /// Appends what a file holds of `value` behind its type and key.
+    public static func append(body value: RDBValue, compresses: Bool, to buffer: inout ByteBuffer) {
         switch value {
         case .string(.integer(let number)): append(integer: number, to: &buffer)
         case .string(.view(let slice)): append(string: slice, compresses: compresses, to: &buffer)
         case .string(.owned(let bytes)): append(string: bytes.slice, compresses: compresses, to: &buffer)
+        case .collection(let collection):
+            RDBCollections.append(body: collection, compresses: compresses, to: &buffer)
         }
     }
 }

@@ -1,4 +1,5 @@
 import Bytes
+import Values
 
 /// One thing in a file. Slices and views are valid until the reader's next call.
 public enum RDBFileEvent: Sendable {
@@ -84,6 +85,10 @@ public struct RDBFileReader: ~Copyable {
             default:
                 try RDBValue.check(type: opcode)
                 let key = try string()
+                if opcode != RDBType.string {
+                    let value = try collection(opcode)
+                    return .key(key: try key.materialised(buffer.slice), info: info, value: .collection(value))
+                }
                 let value = try string()
                 return .key(
                     key: try key.materialised(buffer.slice), info: info,
@@ -155,6 +160,33 @@ public struct RDBFileReader: ~Copyable {
                 return shape
             }
         }
+    }
+
+    /// A collection is decoded as a whole: where bytes are missing, twice as many are read and it begins again, so that
+    /// all attempts together cost no more than two of the last.
+    private mutating func collection(_ type: UInt8) throws(RDBError) -> CollectionValue {
+        while true {
+            var cursor = RDBCursor(buffer.slice, at: used, maximumStringBytes: limit)
+            do {
+                let value = try RDBCollections.decode(type, &cursor)
+                used = cursor.at
+                return value
+            } catch {
+                guard error == .truncated else { throw error }
+                try fillSome(max(buffer.count + Self.pieceBytes, used + 2 * (buffer.count - used)))
+            }
+        }
+    }
+
+    /// Reads until there are `count` bytes, or to the end of the file; throws if that brings nothing.
+    private mutating func fillSome(_ count: Int) throws(RDBError) {
+        let before = buffer.count
+        while buffer.count < count {
+            let got = try source(buffer.writableTail(Self.pieceBytes))
+            if got == 0 { break }
+            buffer.didAppend(got)
+        }
+        guard buffer.count > before else { throw .truncated }
     }
 
     /// Makes the first `count` bytes of what is left of the file readable.

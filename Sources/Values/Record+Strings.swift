@@ -75,7 +75,7 @@ extension Record {
             return self
         }
         if newExpiry == nil, !hasExpiry { return self }
-        let result = copy(key: key, expiry: newExpiry)
+        let result = copy(key: key, expiry: newExpiry, isMove: true)
         result.residency = residency
         free()
         return result

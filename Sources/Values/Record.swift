@@ -4,6 +4,10 @@ import CShims
 /// The type of a value. Raw values are on disk: never renumber.
 public enum ValueType: UInt8, Sendable {
     case string = 0
+    case list = 1
+    case set = 2
+    case zset = 3
+    case hash = 4
 }
 
 /// How a value is kept. Raw values are on disk: never renumber. The names are what OBJECT ENCODING says.
@@ -12,6 +16,8 @@ public enum ValueEncoding: UInt8, Sendable {
     case raw = 0
     /// A string that is a 64-bit integer in its canonical form.
     case int = 1
+    /// A collection; its value knows in which form it is.
+    case collection = 2
     /// A string of at most 44 bytes, set as a whole.
     case embstr = 8
 }
@@ -48,6 +54,7 @@ public struct Record: @unchecked Sendable {
     enum Flag {
         @usableFromInline static let expiry: UInt8 = 1
         @usableFromInline static let external: UInt8 = 2
+        @usableFromInline static let collection: UInt8 = 4
     }
 
     // MARK: Header
@@ -123,6 +130,10 @@ public struct Record: @unchecked Sendable {
         @inlinable get { flags & Flag.external != 0 }
     }
 
+    @usableFromInline var isCollection: Bool {
+        @inlinable get { flags & Flag.collection != 0 }
+    }
+
     @usableFromInline var keyOffset: Int {
         @inlinable get { Self.headerBytes + (hasExpiry ? 8 : 0) }
     }
@@ -156,6 +167,7 @@ public struct Record: @unchecked Sendable {
     @inlinable
     public var memoryBytes: Int {
         let own = firn_allocation_size(requestedBytes)
+        if isCollection { return own + collectionReference._withUnsafeGuaranteedRef { $0.memoryBytes } }
         guard isExternal else { return own }
         return own + firn_allocation_size(max(external.capacity, 1)) + Self.sharedObjectBytes
     }
@@ -224,16 +236,30 @@ public struct Record: @unchecked Sendable {
         return record
     }
 
+    /// A record that refers to a collection, which no other record does.
+    public static func collection(key: ByteSlice, _ value: CollectionValue, expiry: Int64?) -> Record {
+        let record = allocate(
+            key: key, type: Swift.type(of: value).valueType, encoding: .collection,
+            flags: (expiry == nil ? 0 : Flag.expiry) | Flag.collection, stored: 8, inline: 8)
+        if let expiry { record.replaceExpiry(expiry) }
+        let reference = Unmanaged.passRetained(value).toOpaque()
+        record.valueAddress.storeBytes(of: reference, as: UnsafeMutableRawPointer.self)
+        return record
+    }
+
     /// A record without a value: a tombstone or a marker that the key is absent.
     @inlinable
     public static func marker(key: ByteSlice) -> Record {
         allocate(key: key, type: .string, encoding: .raw, flags: 0, stored: 0, inline: 0)
     }
 
-    /// A copy of this record under another key and expiry. A block is shared, not copied.
-    public func copy(key newKey: ByteSlice, expiry newExpiry: Int64?) -> Record {
+    /// A copy of this record under another key and expiry. A block is shared, not copied; so is a collection if
+    /// `isMove` says that this record will be freed next.
+    public func copy(key newKey: ByteSlice, expiry newExpiry: Int64?, isMove: Bool = false) -> Record {
         let result: Record
-        if isExternal {
+        if let collection {
+            result = Self.collection(key: newKey, isMove ? collection : collection.copy(), expiry: newExpiry)
+        } else if isExternal {
             result = Self.block(key: newKey, external, expiry: newExpiry)
         } else {
             result = Self.allocate(
@@ -249,11 +275,30 @@ public struct Record: @unchecked Sendable {
     /// Frees the record; a block lives on while others hold it.
     @inlinable
     public func free() {
-        if isExternal { externalReference.release() }
+        if flags & (Flag.external | Flag.collection) != 0 { releaseValue() }
         firn_deallocate(raw, requestedBytes)
     }
 
+    @usableFromInline
+    func releaseValue() {
+        if isExternal { externalReference.release() }
+        if isCollection { CollectionValue.release(collectionReference) }
+    }
+
     // MARK: Value
+
+    @usableFromInline var collectionReference: Unmanaged<CollectionValue> {
+        @inlinable get {
+            Unmanaged.fromOpaque(valueAddress.loadUnaligned(as: UnsafeMutableRawPointer.self))
+        }
+    }
+
+    /// The collection, if the value is one.
+    @inlinable
+    public var collection: CollectionValue? { isCollection ? collectionReference.takeUnretainedValue() : nil }
+
+    /// What OBJECT ENCODING answers.
+    public var encodingName: StaticString { collection?.encodingName ?? encoding.name }
 
     @usableFromInline var externalReference: Unmanaged<SharedBytes> {
         @inlinable get {

@@ -10,13 +10,14 @@ import CShims
 /// - flags: bit 0: an expiry follows. All other bits are 0.
 /// - access: the 24-bit LRU or LFU word, little endian, so that OBJECT FREQ survives a trip to flash.
 /// - expiry: unix milliseconds, little endian.
-/// - value: the string's bytes, or 8 bytes little endian for an integer.
+/// - value: the string's bytes, or 8 bytes little endian for an integer, or what the collection's class writes.
 ///
 /// RocksDB's block checksums guard it; the decoder still refuses what it does not know.
 public enum RecordEncoding {
     /// Appends the encoded value of `record`. O(n).
     public static func encode(_ record: Record, into buffer: inout ByteBuffer) {
-        buffer.reserve(13 + record.storedLength)
+        let collection = record.collection
+        buffer.reserve(13 + (collection?.encodedBytes ?? record.storedLength))
         buffer.append(record.type.rawValue | record.encoding.rawValue << 4)
         buffer.append(record.hasExpiry ? 1 : 0)
         let access = record.access
@@ -24,7 +25,9 @@ public enum RecordEncoding {
         buffer.append(UInt8(truncatingIfNeeded: access >> 8))
         buffer.append(UInt8(truncatingIfNeeded: access >> 16))
         if let expiry = record.expiry { append(UInt64(bitPattern: expiry), to: &buffer) }
-        if let number = record.integerValue {
+        if let collection {
+            collection.encode(into: &buffer)
+        } else if let number = record.integerValue {
             append(UInt64(bitPattern: number), to: &buffer)
         } else {
             buffer.append(record.storedBytes)
@@ -44,6 +47,9 @@ public enum RecordEncoding {
         let value = bytes.dropFirst(head.valueOffset)
         let record: Record
         switch head.encoding {
+        case .collection:
+            guard let collection = CollectionValue.decode(head.type, value) else { return nil }
+            record = .collection(key: key, collection, expiry: head.expiry)
         case .int:
             guard value.count == 8 else { return nil }
             let number = UnsafeRawPointer(value.base).loadUnaligned(as: UInt64.self)

@@ -41,7 +41,7 @@ extension KeyCommands {
 
     private static func objectEncoding(_ context: inout CommandContext) {
         guard let entry = look(&context, context.key) else { return context.reply.pointee.null() }
-        context.reply.pointee.bulk(entry.record.encoding.name)
+        context.reply.pointee.bulk(entry.record.encodingName)
     }
 
     private static func objectFrequency(_ context: inout CommandContext) {

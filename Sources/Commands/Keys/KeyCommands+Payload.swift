@@ -26,9 +26,13 @@ extension KeyCommands {
     private static func dump(_ context: inout CommandContext) {
         guard let entry = context.keyspace.read(context.key) else { return context.reply.pointee.null() }
         var payload = ByteBuffer()
-        entry.record.withString { bytes in
-            DumpPayload.append(
-                .string(.view(bytes)), compresses: context.settings.compressesDumps, to: &payload)
+        let compresses = context.settings.compressesDumps
+        if let collection = entry.record.collection {
+            DumpPayload.append(.collection(collection), compresses: compresses, to: &payload)
+        } else {
+            entry.record.withString {
+                DumpPayload.append(.string(.view($0)), compresses: compresses, to: &payload)
+            }
         }
         context.reply.pointee.bulk(payload.slice)
     }
@@ -127,6 +131,7 @@ extension KeyCommands {
         case .string(.owned(let block)) where block.count >= Record.externalThreshold:
             .block(key: key, block, expiry: expiry)
         case .string(let string): string.withBytes { .string(key: key, value: $0, expiry: expiry) }
+        case .collection(let collection): .collection(key: key, collection, expiry: expiry)
         }
     }
 

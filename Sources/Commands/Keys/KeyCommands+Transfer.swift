@@ -58,7 +58,7 @@ extension KeyCommands {
 
     /// Makes the entry's value, expiry and access word those of `target` and deletes the entry.
     private static func transfer(_ context: inout CommandContext, _ entry: Entry, to target: KeyRef) {
-        let record = entry.record.copy(key: target.bytes, expiry: entry.record.expiry)
+        let record = entry.record.copy(key: target.bytes, expiry: entry.record.expiry, isMove: true)
         let access = record.access
         context.keyspace.delete(entry)
         context.keyspace.set(target, record)

@@ -38,12 +38,20 @@ struct DatasetDigest: Equatable {
         [24, 16, 8, 0].map { UInt8(truncatingIfNeeded: value >> UInt32($0)) }.withSlice { mix($0) }
     }
 
+    /// As Redis: what a list holds in its order, what the others hold so that the order doesn't matter.
+    private mutating func mixCollection(_ record: Record) {
+        switch record.collection {
+        default: preconditionFailure("a collection without a digest")
+        }
+    }
+
     /// Adds a value with its type and whether it expires.
     mutating func mix(_ record: Record) {
         switch record.type {
         case .string:
             mix(number: 0)
             record.withString { mix($0) }
+        case .list, .set, .zset, .hash: mixCollection(record)
         }
         if record.hasExpiry { join(ByteSlice("!!expire!!")) }
     }

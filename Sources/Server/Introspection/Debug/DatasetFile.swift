@@ -38,7 +38,11 @@ enum DatasetFile {
                         expiryMilliseconds: record.expiry, idleSeconds: nil,
                         frequency: settings.maxMemoryPolicy.isLFU ? UInt8(record.access & 0xff) : nil)
                     let key = record.key
-                    try record.withString { (value) throws(RDBError) in try writer.key(key, info, string: value) }
+                    if let collection = record.collection {
+                        try writer.key(key, info, .collection(collection))
+                    } else {
+                        try record.withString { (value) throws(RDBError) in try writer.key(key, info, string: value) }
+                    }
                 }
             }
             try writer.finish()
@@ -96,7 +100,7 @@ enum DatasetFile {
                     throw Failure(reason: "the file has keys of database \(number)")
                 }
                 database = Int(number)
-            case .key(let key, let info, .string(let value)):
+            case .key(let key, let info, let value):
                 if let expiry = info.expiryMilliseconds, expiry < now {
                     result.expired += 1
                     continue
@@ -106,7 +110,12 @@ enum DatasetFile {
                     throw Failure(reason: "the key '\(String(decoding: key.array, as: UTF8.self))' exists already")
                 }
                 let record = key.withBytes { key in
-                    value.withBytes { Record.string(key: key, value: $0, expiry: info.expiryMilliseconds) }
+                    switch value {
+                    case .string(let string):
+                        string.withBytes { Record.string(key: key, value: $0, expiry: info.expiryMilliseconds) }
+                    case .collection(let collection):
+                        Record.collection(key: key, collection, expiry: info.expiryMilliseconds)
+                    }
                 }
                 writer.put(
                     record, database: database,

@@ -74,13 +74,16 @@ enum DebugCommand {
             return context.reply.pointee.error(ErrorText.noSuchKey)
         }
         var payload = ByteBuffer()
-        record.withString {
-            RDBEncoder.append(string: $0, compresses: context.settings.compressesDumps, to: &payload)
+        let compresses = context.settings.compressesDumps
+        if let collection = record.collection {
+            RDBEncoder.append(body: .collection(collection), compresses: compresses, to: &payload)
+        } else {
+            record.withString { RDBEncoder.append(string: $0, compresses: compresses, to: &payload) }
         }
         let idle = context.keyspace.accessClock.idleSeconds(record)
         let text =
             "Value at:0x\(String(UInt(bitPattern: record.raw), radix: 16)) refcount:1 "
-            + "encoding:\(record.encoding.name) serializedlength:\(payload.count) "
+            + "encoding:\(record.encodingName) serializedlength:\(payload.count) "
             + "lru:\(record.access) lru_seconds_idle:\(idle)"
         text.withSlice { context.reply.pointee.simple($0) }
     }

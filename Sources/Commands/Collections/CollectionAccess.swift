@@ -1,0 +1,49 @@
+import Bytes
+import Keyspace
+import RESP
+import Values
+
+// What the commands on collections share: the look-up with its check of the type, the change with its accounting.
+
+/// What a look-up of a collection came to.
+enum Found<V: CollectionValue> {
+    case missing
+    /// Another type: the error has been replied.
+    case refused
+    case found(Entry, V)
+}
+
+extension CommandContext {
+    /// The collection under `ref`; replies WRONGTYPE if the key holds another type. `isRead`: counts a hit or a miss, as
+    /// commands do that only read.
+    @inline(__always)
+    mutating func collection<V: CollectionValue>(_ ref: KeyRef, _ type: V.Type, isRead: Bool) -> Found<V> {
+        let entry = isRead ? keyspace.read(ref) : keyspace.find(ref)
+        guard let entry else { return .missing }
+        guard entry.record.type == V.valueType, let value = entry.record.collection else {
+            reply.pointee.error(ErrorText.wrongType)
+            return .refused
+        }
+        // A record's type says of which class its collection is.
+        return .found(entry, unsafeDowncast(value, to: V.self))
+    }
+
+    /// Changes a collection that a look-up has found: accounts for its memory, marks the key as written, and removes it
+    /// if nothing is left in it; the entry is void then. Call it only if something will change.
+    @inline(__always)
+    mutating func change<V: CollectionValue, R>(_ entry: Entry, _ value: V, _ body: (V) -> R) -> R {
+        let result = keyspace.change(entry, value, body)
+        if value.count == 0 { keyspace.removeEmpty(entry) }
+        return result
+    }
+
+    /// Makes a key that doesn't exist, or replaces one that does, with this value and no expiry. An empty value makes no
+    /// key, and deletes one that there is.
+    mutating func store(_ ref: KeyRef, _ value: CollectionValue) {
+        if value.count == 0 {
+            keyspace.delete(ref)
+        } else {
+            keyspace.set(ref, .collection(key: ref.bytes, value, expiry: nil))
+        }
+    }
+}

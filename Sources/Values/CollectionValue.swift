@@ -1,0 +1,78 @@
+import Bytes
+import CShims
+import Synchronization
+
+/// What a record of a list, set, sorted set or hash refers to: the base of their classes.
+///
+/// A class, so that a record moves (another expiry, another key) without its elements; used by its owner only, which is
+/// the record of one key: the shard's lock guards everything in it.
+open class CollectionValue: @unchecked Sendable {
+    // @unchecked: the shard's lock guards it; a value that is on its way to be freed has no other user.
+    public init() {}
+
+    /// The type that `decode` makes and commands ask for.
+    open class var valueType: ValueType { preconditionFailure("a collection without a type") }
+
+    /// What OBJECT ENCODING answers.
+    open var encodingName: StaticString { preconditionFailure("a collection without an encoding") }
+
+    /// Elements. O(1).
+    open var count: Int { preconditionFailure("a collection without a count") }
+
+    /// Bytes that the allocator sets aside for all of it, this object included. O(1).
+    open var memoryBytes: Int { preconditionFailure("a collection without a size") }
+
+    /// An independent copy. O(bytes).
+    open func copy() -> CollectionValue { preconditionFailure("a collection that can't be copied") }
+
+    /// Appends the value as it stands on flash; `decode` reads it. The first byte is the form's number, which is on disk
+    /// and never given another meaning. O(bytes).
+    open func encode(into buffer: inout ByteBuffer) { preconditionFailure("a collection that can't be encoded") }
+
+    /// Rough bytes that `encode` appends.
+    open var encodedBytes: Int { memoryBytes }
+
+    /// The value from what `encode` has written; nil if the bytes are not in the format.
+    public static func decode(_ type: ValueType, _ bytes: ByteSlice) -> CollectionValue? {
+        switch type {
+        case .string: nil
+        case .list: nil
+        case .set: nil
+        case .zset: nil
+        case .hash: nil
+        }
+    }
+
+    /// Bytes of the object itself, for `memoryBytes`.
+    @inlinable
+    public final var objectBytes: Int { firn_block_size(Unmanaged.passUnretained(self).toOpaque()) }
+
+    // MARK: Freeing
+
+    /// Where values go whose last reference is dropped and that have more elements than are freed on the spot; nil: they
+    /// are freed on the spot as well. Set at the start, before there are records.
+    nonisolated(unsafe) public static var reaper: (@Sendable (CollectionValue) -> Void)?
+    // unsafe: written before there are threads that read it
+
+    /// A value with more elements takes longer to free than handing it to another thread does.
+    static let freedAtOnce = 64
+
+    /// A record gives up its reference.
+    static func release(_ reference: Unmanaged<CollectionValue>) {
+        let value = reference.takeRetainedValue()
+        if value.count > freedAtOnce, let reaper { reaper(value) }
+    }
+}
+
+/// Up to which size collections are kept in their small forms: the directives of these names.
+public enum CollectionLimits {
+    public static let hashEntries = Atomic<Int>(128)
+    public static let hashValueBytes = Atomic<Int>(64)
+    public static let setIntsetEntries = Atomic<Int>(512)
+    public static let setEntries = Atomic<Int>(128)
+    public static let setValueBytes = Atomic<Int>(64)
+    public static let zsetEntries = Atomic<Int>(128)
+    public static let zsetValueBytes = Atomic<Int>(64)
+    /// Positive: elements in a page; -1 to -5: 4 to 64 KiB in a page.
+    public static let listPage = Atomic<Int>(-2)
+}
