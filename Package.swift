@@ -36,7 +36,7 @@ var targets: [Target] = [
     library("Platform", ["CShims", "Bytes"]),
     // 2
     library("RESP", ["CShims", "Bytes"]),
-    library("Values", ["CShims", "Bytes"]),
+    library("Values", ["CShims", "Bytes", "Platform"]),
     library("Storage", ["Bytes"], path: "storage/API"),
     library("Telemetry", ["Bytes", "Platform"]),
     library("Configuration", ["Bytes"]),

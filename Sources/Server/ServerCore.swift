@@ -209,6 +209,7 @@ public final class ServerCore: @unchecked Sendable {
     private func apply(_ settings: Settings) {
         commandSettings.withLock { $0 = CommandSettings(settings) }
         accessMode.withLock { $0 = AccessClock.Mode(settings) }
+        CollectionLimits.apply(settings.encodings)
         eviction.configure(
             limit: tier == nil ? settings.maxMemoryBytes : 0, policy: settings.maxMemoryPolicy,
             samples: settings.maxMemorySamples)

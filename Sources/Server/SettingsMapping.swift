@@ -4,8 +4,10 @@ import Frontend
 import Keyspace
 import Storage
 import StorageRocksDB
+import Synchronization
 import Telemetry
 import Tiering
+import Values
 
 // How each part reads its settings out of the configuration.
 
@@ -67,6 +69,20 @@ extension EvictionPolicy {
         case .allKeysLRU, .allKeysLFU, .allKeysRandom: .deleteAny
         case .volatileLRU, .volatileLFU, .volatileRandom, .volatileTTL: .deleteExpiring
         }
+    }
+}
+
+extension CollectionLimits {
+    /// Applies to what is changed from now on.
+    static func apply(_ limits: EncodingLimits) {
+        hashEntries.store(limits.hashMaxListpackEntries, ordering: .relaxed)
+        hashValueBytes.store(limits.hashMaxListpackValueBytes, ordering: .relaxed)
+        setIntsetEntries.store(limits.setMaxIntsetEntries, ordering: .relaxed)
+        setEntries.store(limits.setMaxListpackEntries, ordering: .relaxed)
+        setValueBytes.store(limits.setMaxListpackValueBytes, ordering: .relaxed)
+        zsetEntries.store(limits.zsetMaxListpackEntries, ordering: .relaxed)
+        zsetValueBytes.store(limits.zsetMaxListpackValueBytes, ordering: .relaxed)
+        listPage.store(limits.listMaxListpackSize, ordering: .relaxed)
     }
 }
 

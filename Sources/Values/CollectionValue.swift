@@ -49,24 +49,22 @@ open class CollectionValue: @unchecked Sendable {
 
     // MARK: Freeing
 
-    /// Where values go whose last reference is dropped and that have more elements than are freed on the spot; nil: they
-    /// are freed on the spot as well. Set at the start, before there are records.
-    nonisolated(unsafe) public static var reaper: (@Sendable (CollectionValue) -> Void)?
-    // unsafe: written before there are threads that read it
+    /// A value that takes more memory takes longer to free than handing it to another thread does.
+    private static let freedAtOnceBytes = 16 << 10
 
-    /// A value with more elements takes longer to free than handing it to another thread does.
-    static let freedAtOnce = 64
-
-    /// A record gives up its reference.
+    /// A record gives up its reference, usually the only one.
     static func release(_ reference: Unmanaged<CollectionValue>) {
-        let value = reference.takeRetainedValue()
-        if value.count > freedAtOnce, let reaper { reaper(value) }
+        if reference._withUnsafeGuaranteedRef({ $0.memoryBytes }) > freedAtOnceBytes {
+            Reaper.shared.take(reference)
+        } else {
+            reference.release()
+        }
     }
 }
 
 /// Up to which size collections are kept in their small forms: the directives of these names.
 public enum CollectionLimits {
-    public static let hashEntries = Atomic<Int>(128)
+    public static let hashEntries = Atomic<Int>(512)
     public static let hashValueBytes = Atomic<Int>(64)
     public static let setIntsetEntries = Atomic<Int>(512)
     public static let setEntries = Atomic<Int>(128)
