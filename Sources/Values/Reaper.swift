@@ -34,12 +34,13 @@ public final class Reaper: Sendable {
 
     private func run() {
         while true {
-            let taken = waiting.wait { waiting -> [Unmanaged<CollectionValue>]? in
+            let found = waiting.wait { waiting -> [Unmanaged<CollectionValue>]? in
                 if waiting.references.isEmpty { return nil }
                 waiting.underWay = waiting.references.count
                 defer { waiting.references = [] }
                 return waiting.references
             }
+            guard let taken = found else { continue }
             for reference in taken { reference.release() }
             waiting.withLock { waiting in
                 waiting.underWay = 0
