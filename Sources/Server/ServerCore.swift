@@ -11,6 +11,7 @@ import Storage
 import Synchronization
 import Telemetry
 import Tiering
+import Values
 
 /// Everything that lives as long as the server.
 public final class ServerCore: @unchecked Sendable {
