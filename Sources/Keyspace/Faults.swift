@@ -9,7 +9,7 @@ import Values
 // trace of it. So a fault is an object in its shard from the request to the last call that waited for it:
 //
 //   in flight   the read is queued or under way. Inserting any entry for the key marks it stale (`markStale`), so
-//               does a flush.
+//               does a flush: a fault that isn't stale belongs to its space's generation.
 //   landed      the result is in the table, pinned there until every call that waited has run again.
 //
 // A stale fault installs nothing; its calls start again and ask anew. 'Not there' is a result like any other: it is
@@ -188,10 +188,11 @@ extension LockedKeyspace {
     public mutating func land(_ fault: Fault, _ result: FaultResult) -> Bool {
         let shard = fault.position.shard
         lock(shard)
-        let isCurrent = !fault.isStale && store.generations[fault.space] == fault.generation
+        let isCurrent = !fault.isStale
+        assert(!isCurrent || store.generations[fault.space] == fault.generation, "a flush left a fault alone")
         var isInstalled = false
         if isCurrent { isInstalled = install(fault, result) }
-        if case .failed(let message) = result, !fault.isStale { fault.failure = message }
+        if case .failed(let message) = result, isCurrent { fault.failure = message }
         let waiters = fault.waiters
         fault.waiters = []
         fault.hasLanded = true
@@ -251,8 +252,8 @@ extension LockedKeyspace {
             fault.unreleased -= 1
             if fault.unreleased == 0, fault.hasLanded {
                 store.shards[shard].unlink(fault)
-                let isCurrent = store.generations[fault.space] == fault.generation
-                if isCurrent, !store.shards[shard].hasLandedFault(fault) { setPin(fault, false) }
+                // Whatever generation it was of: while it lingered here, who released a later one left the pin to it.
+                if !store.shards[shard].hasLandedFault(fault) { setPin(fault, false) }
             }
             unlock(shard)
         }
