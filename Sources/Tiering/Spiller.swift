@@ -7,52 +7,24 @@ import Storage
 /// It wakes when somebody has allocated past the high watermark, and every 20 ms to attend to tombstones. Shards take
 /// turns, a few slots each, so that all age alike. When the provider refuses, writers are told why, nothing is
 /// dropped, and it tries again, soon at first, then three times a second, asking the provider to resume.
-final class Spiller: @unchecked Sendable {
-    // @unchecked: the state is a monitor; `thread` is written by start and stop only.
-    private struct State {
-        var kicked = false
-        var stopping = false
-    }
-
+final class Spiller: Sendable {
     private let tier: Tier
-    private let state = Monitor(State())
-    private var thread: Thread?
+    private let thread = RecurringThread(name: "spiller")
 
     init(tier: Tier) { self.tier = tier }
 
-    func start() { thread = Thread(name: "spiller") { [self] in run() } }
-
-    func stop() {
-        state.withLock { $0.stopping = true }
-        state.wakeAll()
-        thread?.join()
-        thread = nil
-    }
-
-    func kick() {
-        let wasKicked = state.withLock { state in
-            let before = state.kicked
-            state.kicked = true
-            return before
-        }
-        if !wasKicked { state.wakeOne() }
-    }
+    func start() { thread.start { [self] in run() } }
+    func stop() { thread.stop() }
+    func kick() { thread.kick() }
 
     private func run() {
         var round = Round(tier: tier)
         var failures = 0
         while true {
             let failed = failures > 0
-            // 20, 40, 80 ... 320 ms.
+            // 20, 40, 80 ... 320 ms. After a failure kicks don't shorten the pause.
             let pause: Int64 = 20_000_000 << Int64(min(max(failures - 1, 0), 4))
-            let stopping = state.wait(timeoutNanoseconds: pause) { state -> Bool? in
-                if state.stopping { return true }
-                // After a failure kicks don't shorten the pause.
-                guard state.kicked, !failed else { return nil }
-                state.kicked = false
-                return false
-            }
-            if stopping == true { return }
+            guard thread.pause(nanoseconds: pause, heedsKicks: !failed) else { return }
             do {
                 if failed {
                     tier.dropBuriedFiles()
