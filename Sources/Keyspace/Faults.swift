@@ -1,4 +1,5 @@
 import Bytes
+import Platform
 import Synchronization
 import Values
 
@@ -25,8 +26,10 @@ open class FaultWaiter: @unchecked Sendable {
     /// What was waited for, to be released when the call has run.
     public private(set) var faults: [Fault] = []
     private let failureText = Atomic<Bool>(false)
+    /// Since when the call waits, restarts included. Nanoseconds of the monotonic clock.
+    public let since: Int64
 
-    public init() {}
+    public init(since: Int64 = Clock.monotonicNanoseconds()) { self.since = since }
 
     /// Whether a read failed; `firstFailure` says how.
     public var hasFailed: Bool { failureText.load(ordering: .acquiring) }
