@@ -111,14 +111,24 @@ extension LockedKeyspace {
         return visit
     }
 
-    /// Lets the hand of one shard and space drop what is clean and untouched, without writing anything; what is dirty
-    /// is passed over. Stops after `slots` slots, each looked at once at most, or `wantedBytes`. Takes and releases the lock. Returns the bytes
-    /// freed.
-    public mutating func dropClean(shard: Int, space: Int, slots: Int, wantedBytes: Int) -> Int {
+    /// Lets the hands of one shard drop what is clean and untouched, without writing anything; what is dirty is passed
+    /// over. Stops after `slots` slots of each space, each looked at once at most, or `wantedBytes`. Takes and
+    /// releases the lock. Returns the bytes freed.
+    public mutating func dropClean(shard: Int, slots: Int, wantedBytes: Int) -> Int {
         var freed = 0
         lock(shard)
         defer { unlock(shard) }
-        let part = partitions + (space * Position.shardCount + shard)
+        for space in 0..<store.databases where freed < wantedBytes {
+            let part = partitions + (space * Position.shardCount + shard)
+            freed += dropClean(part, shard, slots, wantedBytes - freed)
+        }
+        return freed
+    }
+
+    private mutating func dropClean(
+        _ part: UnsafeMutablePointer<Partition>, _ shard: Int, _ slots: Int, _ wantedBytes: Int
+    ) -> Int {
+        var freed = 0
         for _ in 0..<min(slots, part.pointee.table.slotCount) where freed < wantedBytes && part.pointee.table.count > 0 {
             if part.pointee.hand >= part.pointee.table.slotCount { part.pointee.hand = 0 }
             let slot = part.pointee.table.slot(at: part.pointee.hand)

@@ -57,7 +57,6 @@ final class Spiller: Sendable {
     private struct Round: ~Copyable {
         let tier: Tier
         var pass: SpillPass
-        var shard = 0
         var attended = 0
 
         init(tier: Tier) {
@@ -94,13 +93,13 @@ final class Spiller: Sendable {
                 }
                 // A share for each shard, so that all age alike; at least a few records.
                 let wanted = max(4_096, excess / Position.shardCount)
+                let shard = tier.nextShard()
                 fruitless += 1
                 for space in spaces {
                     let visit = try pass.visit(
                         shard: shard, space: space, wantedBytes: wanted, ignoringTouches: false)
                     if visit.hadEffect { fruitless = 0 }
                 }
-                shard = (shard + 1) % Position.shardCount
             }
         }
 

@@ -68,6 +68,7 @@ public final class Tier: @unchecked Sendable {
     /// Writers wait while keys are deleted for `maxstorage`.
     private let awaitsStorage = Atomic<Bool>(false)
     private let memoryQueue = Monitor(MemoryQueue())
+    private let hand = Atomic<Int>(0)
 
     // The parts refer back to the tier; `stop` ends their threads before anything is torn down.
     private(set) var faultIn: FaultIn! = nil  // set in init, never again
@@ -80,6 +81,11 @@ public final class Tier: @unchecked Sendable {
     public let spilledBytes = Atomic<Int>(0)
     public let writeFailures = Atomic<Int>(0)
     public let memoryWaits = Atomic<Int>(0)
+
+    /// The shard that loses records next. One order for all who make room: hands of their own would run through shards
+    /// where others have found all there is and gather in front of the first that has something left, whose keys
+    /// then lose all their touches to several visits in a row.
+    func nextShard() -> Int { hand.wrappingAdd(1, ordering: .relaxed).oldValue & (Position.shardCount - 1) }
 
     public init(
         store: KeyspaceStore, provider: any StorageProvider, settings: TierSettings,

@@ -258,7 +258,7 @@ final class Bench {
         }
         func visitAll() {
             for shard in 0..<Position.shardCount {
-                _ = bench.keys.dropClean(shard: shard, space: 0, slots: 64, wantedBytes: .max)
+                _ = bench.keys.dropClean(shard: shard, slots: 64, wantedBytes: .max)
                 var sink = ListSink()
                 _ = bench.keys.turnHand(shard: shard, space: 0, slots: 64, wantedBytes: .max, into: &sink)
             }
