@@ -62,6 +62,7 @@ var targets: [Target] = [
     tests("loadgen", ["loadgen", "Bytes"]),
     // tests of the layers above
     tests("Bytes", ["Bytes", "CShims"]),
+    tests("Platform", ["Platform"]),
     tests("RDB", ["RDB", "Bytes"]),
     tests("Telemetry", ["Telemetry", "Bytes", "Platform"]),
     tests(

@@ -85,9 +85,10 @@ int firn_pin_thread(int core) {
   CPU_SET(core, &set);
   return pthread_setaffinity_np(pthread_self(), sizeof set, &set);
 }
-int firn_batch_thread(void) {
+void firn_yield_to_others(int nice) {
   struct sched_param none = {0};
-  return pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
+  pthread_setschedparam(pthread_self(), SCHED_BATCH, &none);
+  setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), nice);
 }
 void firn_name_thread(const char *name) {
   char kept[16];

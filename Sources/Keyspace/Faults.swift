@@ -1,4 +1,5 @@
 import Bytes
+import Platform
 import Synchronization
 import Values
 
@@ -9,7 +10,7 @@ import Values
 // trace of it. So a fault is an object in its shard from the request to the last call that waited for it:
 //
 //   in flight   the read is queued or under way. Inserting any entry for the key marks it stale (`markStale`), so
-//               does a flush.
+//               does a flush: a fault that isn't stale belongs to its space's generation.
 //   landed      the result is in the table, pinned there until every call that waited has run again.
 //
 // A stale fault installs nothing; its calls start again and ask anew. 'Not there' is a result like any other: it is
@@ -25,8 +26,10 @@ open class FaultWaiter: @unchecked Sendable {
     /// What was waited for, to be released when the call has run.
     public private(set) var faults: [Fault] = []
     private let failureText = Atomic<Bool>(false)
+    /// Since when the call waits, restarts included. Nanoseconds of the monotonic clock.
+    public let since: Int64
 
-    public init() {}
+    public init(since: Int64 = Clock.monotonicNanoseconds()) { self.since = since }
 
     /// Whether a read failed; `firstFailure` says how.
     public var hasFailed: Bool { failureText.load(ordering: .acquiring) }
@@ -188,10 +191,11 @@ extension LockedKeyspace {
     public mutating func land(_ fault: Fault, _ result: FaultResult) -> Bool {
         let shard = fault.position.shard
         lock(shard)
-        let isCurrent = !fault.isStale && store.generations[fault.space] == fault.generation
+        let isCurrent = !fault.isStale
+        assert(!isCurrent || store.generations[fault.space] == fault.generation, "a flush left a fault alone")
         var isInstalled = false
         if isCurrent { isInstalled = install(fault, result) }
-        if case .failed(let message) = result, !fault.isStale { fault.failure = message }
+        if case .failed(let message) = result, isCurrent { fault.failure = message }
         let waiters = fault.waiters
         fault.waiters = []
         fault.hasLanded = true
@@ -251,8 +255,8 @@ extension LockedKeyspace {
             fault.unreleased -= 1
             if fault.unreleased == 0, fault.hasLanded {
                 store.shards[shard].unlink(fault)
-                let isCurrent = store.generations[fault.space] == fault.generation
-                if isCurrent, !store.shards[shard].hasLandedFault(fault) { setPin(fault, false) }
+                // Whatever generation it was of: while it lingered here, who released a later one left the pin to it.
+                if !store.shards[shard].hasLandedFault(fault) { setPin(fault, false) }
             }
             unlock(shard)
         }

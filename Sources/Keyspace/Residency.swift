@@ -124,8 +124,11 @@ public struct Residency: Equatable, Sendable {
 
     func resolved(existed: Bool) -> Residency { Residency(bits: existed ? bits & ~16 | 8 : bits & ~16) }
 
+    /// A use of the entry. Not counted while it is pinned: the use for which it was faulted in says nothing about the
+    /// next one, and with it counted the hand would have to go around once more for each key that is read only once,
+    /// taking touches from all that are read often.
     @inlinable
-    func touched() -> Residency { bits < 192 ? Residency(bits: bits &+ 64) : self }
+    func touched() -> Residency { bits < 192 && !isPinned ? Residency(bits: bits &+ 64) : self }
 
     func cooled() -> Residency { bits >= 64 ? Residency(bits: bits &- 64) : self }
 

@@ -48,8 +48,8 @@ public struct HandVisit: Sendable {
 }
 
 extension LockedKeyspace {
-    /// Lets the hand of one shard and space look at up to `slots` slots; stops when `wantedBytes` are freed or
-    /// issued. Takes and releases the lock. `ignoringTouches`: nothing is spared (a flush of the cache, a shutdown);
+    /// Lets the hand of one shard and space look at up to `slots` slots, at each once at most (a second look at a small
+    /// table would take the touches of what was used a moment ago); stops when `wantedBytes` are freed or issued. Takes and releases the lock. `ignoringTouches`: nothing is spared (a flush of the cache, a shutdown);
     /// `dropsClean`: else clean records stay.
     public mutating func turnHand<Sink: SpillSink & ~Copyable>(
         shard: Int, space: Int, slots: Int, wantedBytes: Int, ignoringTouches: Bool = false, dropsClean: Bool = true,
@@ -61,6 +61,7 @@ extension LockedKeyspace {
         defer { unlock(shard) }
         let part = partitions + (space * Position.shardCount + shard)
         let generation = store.generations[space]
+        let slots = min(slots, part.pointee.table.slotCount)
         while visit.visited < slots, visit.freed + visit.issuedBytes < wantedBytes, part.pointee.table.count > 0 {
             if part.pointee.hand >= part.pointee.table.slotCount { part.pointee.hand = 0 }
             let index = part.pointee.hand
@@ -110,15 +111,25 @@ extension LockedKeyspace {
         return visit
     }
 
-    /// Lets the hand of one shard and space drop what is clean and untouched, without writing anything; what is dirty
-    /// is passed over. Stops after `slots` slots or `wantedBytes`. Takes and releases the lock. Returns the bytes
-    /// freed.
-    public mutating func dropClean(shard: Int, space: Int, slots: Int, wantedBytes: Int) -> Int {
+    /// Lets the hands of one shard drop what is clean and untouched, without writing anything; what is dirty is passed
+    /// over. Stops after `slots` slots of each space, each looked at once at most, or `wantedBytes`. Takes and
+    /// releases the lock. Returns the bytes freed.
+    public mutating func dropClean(shard: Int, slots: Int, wantedBytes: Int) -> Int {
         var freed = 0
         lock(shard)
         defer { unlock(shard) }
-        let part = partitions + (space * Position.shardCount + shard)
-        for _ in 0..<slots where freed < wantedBytes && part.pointee.table.count > 0 {
+        for space in 0..<store.databases where freed < wantedBytes {
+            let part = partitions + (space * Position.shardCount + shard)
+            freed += dropClean(part, shard, slots, wantedBytes - freed)
+        }
+        return freed
+    }
+
+    private mutating func dropClean(
+        _ part: UnsafeMutablePointer<Partition>, _ shard: Int, _ slots: Int, _ wantedBytes: Int
+    ) -> Int {
+        var freed = 0
+        for _ in 0..<min(slots, part.pointee.table.slotCount) where freed < wantedBytes && part.pointee.table.count > 0 {
             if part.pointee.hand >= part.pointee.table.slotCount { part.pointee.hand = 0 }
             let slot = part.pointee.table.slot(at: part.pointee.hand)
             guard !slot.isFree, !slot.record.residence.isPinned else {

@@ -17,6 +17,13 @@ public final class Thread: @unchecked Sendable {
         }
     }
 
+    /// Niceness of threads that yield.
+    private static let yieldingNiceness: Int32 = 10
+
+    /// From here on the calling thread gives way to others that want the processor. Where the system refuses it the
+    /// thread stays as it is.
+    public static func yieldToOthers() { firn_yield_to_others(yieldingNiceness) }
+
     /// Starts a thread called `name` (15 bytes are kept), pinned to `core` if one is given.
     public init(name: String, core: Int? = nil, _ body: @escaping @Sendable () -> Void) {
         let start = Unmanaged.passRetained(Start(name: name, core: core, body: body))

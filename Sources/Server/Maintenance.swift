@@ -5,11 +5,10 @@ import Tiering
 
 /// The thread behind the clock, ten times a second: keys in RAM that are past due, rates, the memory peak, the end of
 /// a pause.
-final class Maintenance: @unchecked Sendable {
-    // @unchecked: the flag is a monitor; `thread` is written by start and stop only.
+final class Maintenance: Sendable {
     private unowned let core: ServerCore  // the core stops this thread before it goes
-    private let stopping = Monitor(false)
-    private var thread: Thread?
+    private let thread = RecurringThread(name: "maintenance")
+    private static let pauseNanoseconds: Int64 = 100_000_000
 
     /// Of each cycle's 100 ms, at most this much is spent on expiry at effort 1; each further step adds as much as a
     /// tenth.
@@ -17,18 +16,12 @@ final class Maintenance: @unchecked Sendable {
 
     init(core: ServerCore) { self.core = core }
 
-    func start() { thread = Thread(name: "maintenance") { [self] in run() } }
-
-    func stop() {
-        stopping.withLock { $0 = true }
-        stopping.wakeAll()
-        thread?.join()
-        thread = nil
-    }
+    func start() { thread.start { [self] in run() } }
+    func stop() { thread.stop() }
 
     private func run() {
         var expiry = ResidentExpiry(store: core.store)
-        while stopping.wait(timeoutNanoseconds: 100_000_000, { $0 ? true : nil }) == nil {
+        while thread.pause(nanoseconds: Self.pauseNanoseconds) {
             let begun = Clock.monotonicNanoseconds()
             core.pause.tick(now: Clock.unixMilliseconds())
             let isPausing = core.isPausing.load(ordering: .relaxed)

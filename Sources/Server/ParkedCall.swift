@@ -19,16 +19,15 @@ final class ParkedCall: FaultWaiter, @unchecked Sendable {
     let reason: Reason
     /// What a background job found.
     var answer: BackgroundAnswer?
-    /// When the call was parked first; restarts inherit it. Nanoseconds of the monotonic clock.
-    let since: Int64
     /// How often the call has been parked.
     let attempts: Int
 
+    /// `since`: when the call was parked first; restarts inherit it.
     init(_ session: ClientSession, _ reason: Reason, since: Int64, attempts: Int) {
         self.session = session
         self.reason = reason
-        self.since = since
         self.attempts = attempts
+        super.init(since: since)
     }
 
     override func ready() { session.loop.resume(session) }

@@ -12,11 +12,9 @@ import Values
 /// that RAM and then the record itself confirm. A key that is past due is faulted in and deleted like any other, so
 /// counters, tombstones and notifications come out right; a hint that is no longer true is removed. Keys that are
 /// past due are never spilled, so a hint that has been passed doesn't come back for a live key.
-public final class ColdExpiry: @unchecked Sendable {
-    // @unchecked: the flags are atomic or a monitor; `thread` is written by start and stop only.
+public final class ColdExpiry: Sendable {
     private let tier: Tier
-    private let stopping = Monitor(false)
-    private var thread: Thread?
+    private let thread = RecurringThread(name: "cold-expiry")
     /// DEBUG SET-ACTIVE-EXPIRE.
     public let isEnabled = Atomic<Bool>(true)
     /// CLIENT PAUSE: nothing expires while it lasts.
@@ -34,19 +32,13 @@ public final class ColdExpiry: @unchecked Sendable {
 
     init(tier: Tier) { self.tier = tier }
 
-    func start() { thread = Thread(name: "cold-expiry") { [self] in run() } }
-
-    func stop() {
-        stopping.withLock { $0 = true }
-        stopping.wakeAll()
-        thread?.join()
-        thread = nil
-    }
+    func start() { thread.start { [self] in run() } }
+    func stop() { thread.stop() }
 
     private func run() {
         var keyspace = LockedKeyspace(store: tier.store, ledger: tier.store.makeLedger())
         var pause = Self.idleNanoseconds
-        while stopping.wait(timeoutNanoseconds: pause, { $0 ? true : nil }) == nil {
+        while thread.pause(nanoseconds: pause) {
             pause = Self.idleNanoseconds
             guard isEnabled.load(ordering: .relaxed), !isHeld.load(ordering: .relaxed) else { continue }
             keyspace.now = Clock.unixMilliseconds()

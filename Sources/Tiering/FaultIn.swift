@@ -86,9 +86,11 @@ final class FaultIn: @unchecked Sendable {
     }
 
     private func run() {
+        // Hundreds of these threads may be woken in a moment; who reads what is in RAM must not queue behind them for
+        // the processor.
+        Thread.yieldToOthers()
         var keyspace = LockedKeyspace(store: tier.store, ledger: tier.store.makeLedger())
         var scratch = ByteBuffer()
-        var shard = Int(truncatingIfNeeded: Clock.monotonicNanoseconds()) & (Position.shardCount - 1)
         while true {
             let batch = take()
             // Only a stopping queue gives nothing.
@@ -96,25 +98,24 @@ final class FaultIn: @unchecked Sendable {
             let before = keyspace.ledger.memoryBytes.load(ordering: .relaxed)
             for fault in batch { read(fault, &keyspace, &scratch) }
             let landed = keyspace.ledger.memoryBytes.load(ordering: .relaxed) - before
-            makeRoom(landed, &keyspace, &shard)
+            makeRoom(landed, &keyspace)
         }
     }
 
     /// Shards that are asked for clean records at most, for a batch.
     private static let shardsAsked = 16
+    /// Slots of each database that are looked at in a shard, under its lock: a few microseconds.
+    private static let slotsAsked = 64
 
     /// Above the high watermark, what came in makes as much leave: clean records are dropped here, without the
     /// spiller, which may be waiting for the device. So misses can't push memory beyond its budget, however long a
     /// write takes.
-    private func makeRoom(_ bytes: Int, _ keyspace: inout LockedKeyspace, _ shard: inout Int) {
+    private func makeRoom(_ bytes: Int, _ keyspace: inout LockedKeyspace) {
         guard bytes > 0, tier.isAboveHighWatermark else { return }
         keyspace.now = Clock.unixMilliseconds()
         var wanted = bytes + bytes / 4
         for _ in 0..<Self.shardsAsked where wanted > 0 {
-            for space in 0..<tier.store.databases where wanted > 0 {
-                wanted -= keyspace.dropClean(shard: shard, space: space, slots: 64, wantedBytes: wanted)
-            }
-            shard = (shard + 1) & (Position.shardCount - 1)
+            wanted -= keyspace.dropClean(shard: tier.nextShard(), slots: Self.slotsAsked, wantedBytes: wanted)
         }
     }
 

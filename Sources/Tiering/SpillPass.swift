@@ -164,6 +164,8 @@ struct SpillPass: ~Copyable {
         }
         sink.batch.removeAll()
         sink.spaces.removeAll(keepingCapacity: true)
+        // Writers go on with each batch, not only when the spiller is done.
+        tier.evaluate()
         if let failure { throw failure }
     }
 }

@@ -9,36 +9,15 @@ import Storage
 /// write, nothing is dropped, and it tries again, soon at first, then three times a second, asking the provider to
 /// resume. Writers are told why when the first such attempt has not helped: many a failure is over with it (a
 /// compaction that found no room, whose output has been removed), and until then they wait only if they need memory.
-final class Spiller: @unchecked Sendable {
-    // @unchecked: the state is a monitor; `thread` is written by start and stop only.
-    private struct State {
-        var kicked = false
-        var stopping = false
-    }
-
+final class Spiller: Sendable {
     private let tier: Tier
-    private let state = Monitor(State())
-    private var thread: Thread?
+    private let thread = RecurringThread(name: "spiller")
 
     init(tier: Tier) { self.tier = tier }
 
-    func start() { thread = Thread(name: "spiller") { [self] in run() } }
-
-    func stop() {
-        state.withLock { $0.stopping = true }
-        state.wakeAll()
-        thread?.join()
-        thread = nil
-    }
-
-    func kick() {
-        let wasKicked = state.withLock { state in
-            let before = state.kicked
-            state.kicked = true
-            return before
-        }
-        if !wasKicked { state.wakeOne() }
-    }
+    func start() { thread.start { [self] in run() } }
+    func stop() { thread.stop() }
+    func kick() { thread.kick() }
 
     /// Between looks at files of flushed generations that compactions held: a look copies a line for every file.
     private static let dropPauseNanoseconds: Int64 = 1_000_000_000
@@ -49,16 +28,9 @@ final class Spiller: @unchecked Sendable {
         var nextDrop: Int64 = 0
         while true {
             let failed = failures > 0
-            // 20, 40, 80 ... 320 ms.
+            // 20, 40, 80 ... 320 ms. After a failure kicks don't shorten the pause.
             let pause: Int64 = 20_000_000 << Int64(min(max(failures - 1, 0), 4))
-            let stopping = state.wait(timeoutNanoseconds: pause) { state -> Bool? in
-                if state.stopping { return true }
-                // After a failure kicks don't shorten the pause.
-                guard state.kicked, !failed else { return nil }
-                state.kicked = false
-                return false
-            }
-            if stopping == true { return }
+            guard thread.pause(nanoseconds: pause, heedsKicks: !failed) else { return }
             var isRecovering = failed
             do {
                 if case .failed = tier.provider.health { isRecovering = true }
@@ -85,7 +57,6 @@ final class Spiller: @unchecked Sendable {
     private struct Round: ~Copyable {
         let tier: Tier
         var pass: SpillPass
-        var shard = 0
         var attended = 0
 
         init(tier: Tier) {
@@ -122,13 +93,13 @@ final class Spiller: @unchecked Sendable {
                 }
                 // A share for each shard, so that all age alike; at least a few records.
                 let wanted = max(4_096, excess / Position.shardCount)
+                let shard = tier.nextShard()
                 fruitless += 1
                 for space in spaces {
                     let visit = try pass.visit(
                         shard: shard, space: space, wantedBytes: wanted, ignoringTouches: false)
                     if visit.hadEffect { fruitless = 0 }
                 }
-                shard = (shard + 1) % Position.shardCount
             }
         }
 

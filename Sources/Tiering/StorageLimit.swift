@@ -18,33 +18,23 @@ import Values
 ///
 /// Space comes back only by compaction, so the size on disk says nothing of what has just been deleted. Each round
 /// therefore deletes for the excess it measured, compacts, and measures again.
-final class StorageLimit: @unchecked Sendable {
-    // @unchecked: the flag is a monitor; `thread` and `round` belong to start, stop and the thread.
+final class StorageLimit: Sendable {
     private let tier: Tier
-    private let stopping = Monitor(false)
-    private var thread: Thread?
+    private let thread = RecurringThread(name: "storage-limit")
     private static let pauseNanoseconds: Int64 = 100_000_000
     /// Everything is compacted this often at most.
     private static let compactionNanoseconds: Int64 = 2_000_000_000
 
     init(tier: Tier) { self.tier = tier }
 
-    func start() { thread = Thread(name: "storage-limit") { [self] in run() } }
-
-    func stop() {
-        stopping.withLock { $0 = true }
-        stopping.wakeAll()
-        thread?.join()
-        thread = nil
-    }
-
-    private var isStopping: Bool { stopping.withLock { $0 } }
+    func start() { thread.start { [self] in run() } }
+    func stop() { thread.stop() }
 
     private func run() {
         var round = Round(tier: tier)
         var upkeep = Upkeep()
         var isRefusing = false
-        while stopping.wait(timeoutNanoseconds: Self.pauseNanoseconds, { $0 ? true : nil }) == nil {
+        while thread.pause(nanoseconds: Self.pauseNanoseconds) {
             let settings = tier.settings.withLock { $0 }
             let limit = settings.maximumStorageBytes
             let statistics = limit > 0 ? tier.provider.statistics : StorageStatistics()
@@ -55,7 +45,9 @@ final class StorageLimit: @unchecked Sendable {
                 let isGarbage = statistics.liveBytes > 0 && Int(statistics.liveBytes) < limit / 10 * 7
                 if !isGarbage || !upkeep.compact(tier) {
                     // Where the provider fails writes are refused: the spiller says why, this thread tries again.
-                    let outcome = try? round.run(excess: used - limit / 10 * 8, settings.storagePolicy) { isStopping }
+                    let outcome = try? round.run(excess: used - limit / 10 * 8, settings.storagePolicy) { [thread] in
+                        thread.isStopping
+                    }
                     isExhausted = outcome != .deleted
                 }
                 used = Int(tier.provider.statistics.diskBytes)

@@ -67,7 +67,8 @@ public final class Tier: @unchecked Sendable {
     private let isRefusing = Atomic<Bool>(false)
     /// Writers wait while keys are deleted for `maxstorage`.
     private let awaitsStorage = Atomic<Bool>(false)
-    private let memoryWaiters = Monitor<[FaultWaiter]>([])
+    private let memoryQueue = Monitor(MemoryQueue())
+    private let hand = Atomic<Int>(0)
 
     // The parts refer back to the tier; `stop` ends their threads before anything is torn down.
     private(set) var faultIn: FaultIn! = nil  // set in init, never again
@@ -80,6 +81,11 @@ public final class Tier: @unchecked Sendable {
     public let spilledBytes = Atomic<Int>(0)
     public let writeFailures = Atomic<Int>(0)
     public let memoryWaits = Atomic<Int>(0)
+
+    /// The shard that loses records next. One order for all who make room: hands of their own would run through shards
+    /// where others have found all there is and gather in front of the first that has something left, whose keys
+    /// then lose all their touches to several visits in a row.
+    func nextShard() -> Int { hand.wrappingAdd(1, ordering: .relaxed).oldValue & (Position.shardCount - 1) }
 
     public init(
         store: KeyspaceStore, provider: any StorageProvider, settings: TierSettings,
@@ -113,7 +119,7 @@ public final class Tier: @unchecked Sendable {
         coldExpiry.stop()
         spiller.stop()
         faultIn.stop()
-        wakeMemoryWaiters()
+        wakeAllMemoryWaiters()
     }
 
     /// Changes the budget (CONFIG SET maxmemory): takes effect gradually.
@@ -171,32 +177,32 @@ public final class Tier: @unchecked Sendable {
     /// Whether records take more than the spiller allows.
     var isAboveHighWatermark: Bool { store.memoryBytes > high.load(ordering: .relaxed) }
 
-    /// Compares memory with the watermarks; called by whoever has allocated some. Wakes the spiller if there is work.
+    /// Compares memory with the watermarks; called by whoever has allocated or freed some. Wakes the spiller if there
+    /// is work, and writers that wait if there is room.
     public func evaluate() {
-        let used = store.memoryBytes
-        if used > high.load(ordering: .relaxed) { spiller.kick() }
-        let mustWait = used > limit.load(ordering: .relaxed) || awaitsStorage.load(ordering: .relaxed)
-        if pressure.load(ordering: .relaxed) != mustWait {
-            pressure.store(mustWait, ordering: .relaxed)
-            if !mustWait { wakeMemoryWaiters() }
+        // Measured with the lock held: what is said last about the pressure is what was seen last.
+        let (isHigh, ready) = memoryQueue.withLock { queue in
+            let used = store.memoryBytes
+            let room = limit.load(ordering: .relaxed) - used
+            let mustWait = room < 0 || awaitsStorage.load(ordering: .relaxed)
+            if pressure.load(ordering: .relaxed) != mustWait { pressure.store(mustWait, ordering: .relaxed) }
+            let ready = mustWait || queue.isEmpty ? [] : queue.take(room: room)
+            return (used > high.load(ordering: .relaxed), ready)
         }
+        if isHigh { spiller.kick() }
+        for waiter in ready { waiter.arm() }
     }
 
-    /// Parks a call until there is memory again. It is made ready at once if there is some by now.
+    /// Parks a call until there is memory again. It is made ready at once if there is some by now. The rest of the
+    /// queue gets its turn with every batch that is spilled, and at the latest when the spiller wakes next.
     public func waitForMemory(_ waiter: FaultWaiter) {
         memoryWaits.add(1, ordering: .relaxed)
-        memoryWaiters.withLock { $0.append(waiter) }
-        if !mustWait || isRefusing.load(ordering: .relaxed) { wakeMemoryWaiters() }
-        spiller.kick()
+        memoryQueue.withLock { $0.add(waiter) }
+        if isRefusing.load(ordering: .relaxed) { wakeAllMemoryWaiters() } else { evaluate() }
     }
 
-    func wakeMemoryWaiters() {
-        let waiters = memoryWaiters.withLock { waiters in
-            let all = waiters
-            waiters = []
-            return all
-        }
-        for waiter in waiters { waiter.arm() }
+    private func wakeAllMemoryWaiters() {
+        for waiter in memoryQueue.withLock({ $0.takeAll() }) { waiter.arm() }
     }
 
     /// Sets or (nil) takes back the reason why the provider takes no writes.
@@ -211,7 +217,7 @@ public final class Tier: @unchecked Sendable {
             isRefusing.store(refusals.text != nil, ordering: .relaxed)
             return refusals.text != nil
         }
-        if refuses { wakeMemoryWaiters() }
+        if refuses { wakeAllMemoryWaiters() }
     }
 
     /// Whether the provider takes writes as far as is known.

@@ -248,6 +248,28 @@ final class Bench {
     }
 
     /// One key set and deleted for ever, while nothing is attended to.
+    /// A visit may have more slots to look at than a small shard has.
+    @Test func aVisitOfTheHandTakesOneTouchFromARecord() {
+        let bench = Bench()
+        for number in 0..<6_000 { bench.set("k\(number)", "v") }
+        _ = bench.spill(true, drops: false)
+        for number in 0..<3_000 {
+            for _ in 0..<2 { #expect(bench.get("k\(number)") == "v") }
+        }
+        func visitAll() {
+            for shard in 0..<Position.shardCount {
+                _ = bench.keys.dropClean(shard: shard, slots: 64, wantedBytes: .max)
+                var sink = ListSink()
+                _ = bench.keys.turnHand(shard: shard, space: 0, slots: 64, wantedBytes: .max, into: &sink)
+            }
+        }
+        visitAll()
+        let kept = (0..<6_000).filter { bench.state("k\($0)") != nil }
+        #expect(kept == Array(0..<3_000), "what was touched twice outlives two visits, and nothing else does")
+        visitAll()
+        #expect((0..<6_000).allSatisfy { bench.state("k\($0)") == nil })
+    }
+
     @Test func hintsDoNotPileUp() {
         let bench = Bench()
         bench.set("k", "v")

@@ -32,6 +32,15 @@ import Values
         return (world, client)
     }
 
+    /// Keys that share a shard.
+    private func neighbours(_ count: Int) -> [String] {
+        let shard = World.placement.position(of: ByteSlice("k")).shard
+        return Array(
+            (0...).lazy.map { "k\($0)" }
+                .filter { Array($0.utf8).withSlice { World.placement.position(of: $0).shard } == shard }
+                .prefix(count))
+    }
+
     /// Guard: `markStale` in `LockedKeyspace.insert`.
     @Test func aFaultThatWasUnderWayDuringADeleteInstallsNothing() throws {
         let (world, client) = try cold([("k", "old")])
@@ -142,7 +151,7 @@ import Values
         #expect(world.counters() == [1, 1, 0, 0, 0])
     }
 
-    /// Guards, of which either suffices: the faults of a flushed space are stale, and `land` compares generations.
+    /// Guard: `markStale(space:)` in `detach`.
     @Test func aFlushMeetsAFaultInFlight() throws {
         let (world, client) = try cold([("k", "old")])
         defer { world.stop() }
@@ -151,6 +160,48 @@ import Values
         #expect(client.land(fault, result) == false)
         #expect(try client.get("k") == nil)
         #expect(world.counters() == [0, 0, 0, 0, 0])
+    }
+
+    /// Guard: `markStale(space:)` in `detach`. Who joins a fault from before the flush is told of a read's failure that
+    /// isn't his.
+    @Test func nobodyJoinsAFaultFromBeforeAFlush() throws {
+        let world = World()
+        defer { world.stop() }
+        let client = Client(world)
+        let names = neighbours(2)
+        try client.set(names[0], "old")
+        try world.tier.spillEverything(keepsClean: false)
+        let (fault, result) = try #require(client.beginFault(names[0]))
+        client.flush()
+        // Something cold in the same shard, or nobody would ask for the other key.
+        try client.set(names[1], "new")
+        try world.tier.spillEverything(keepsClean: false)
+        let second = try #require(client.beginFault(names[0]))
+        #expect(client.land(fault, result) == false)
+        #expect(client.land(second.fault, second.result))
+        #expect(try client.get(names[0]) == nil && client.get(names[1]) == "new")
+        #expect(world.faultsInShards() == 0)
+    }
+
+    /// Guard: `release` takes the pin away whatever generation the fault was of.
+    @Test func aFaultFromBeforeAFlushLeavesNoPinBehind() throws {
+        let (world, client) = try cold([("k", "old")])
+        defer { world.stop() }
+        let early = Parked()
+        let late = Parked()
+        let first = try #require(client.beginFault("k", for: early))
+        client.flush()
+        try client.set("k", "new")
+        try world.tier.spillEverything(keepsClean: false)
+        let second = try #require(client.beginFault("k", for: late))
+        #expect(client.land(first.fault, first.result) == false)
+        #expect(client.land(second.fault, second.result))
+        client.keys.release(late.faults)
+        client.keys.release(early.faults)
+        #expect(world.faultsInShards() == 0)
+        try world.tier.spillEverything(keepsClean: false)
+        #expect(world.store.counts(database: 0).resident == 0, "\(world.residents())")
+        #expect(try client.get("k") == "new")
     }
 
     /// Guard: a fault belongs to a space, not to a database's number.
@@ -203,6 +254,61 @@ import Values
         #expect(try client.get("k") == "v")
         #expect(fired)
         #expect(try world.tier.exactCount(database: 0) == 20_001)
+    }
+
+    /// Guard: `burials`, counted where a confirmed delete takes a tombstone out of RAM, compared where a walk meets a
+    /// key without an entry. That it changed proves nothing either: the neighbour is still there.
+    @Test func aTombstoneLeavesRAMBehindAWalksIterator() throws {
+        let world = World()
+        defer { world.stop() }
+        let client = Client(world)
+        let names = neighbours(2)
+        for name in names { try client.set(name, "v") }
+        try world.tier.spillEverything(keepsClean: false)
+        #expect(try client.delete(names[0]))
+        #expect(world.flashKeys().count == 2)
+        world.faulty.hold(.beforeStep)
+        let found = Monitor<[[UInt8]]?>(nil)
+        let walking = Thread(name: "walk") {
+            var walker = Walker(store: world.store, tier: world.tier)
+            let result = try? walker.walk(WalkRequest(database: 0, from: 0, count: .max), now: 0)
+            found.withLock { $0 = result?.keys }
+        }
+        do {
+            defer {
+                world.faulty.release(.beforeStep)
+                walking.join()
+            }
+            // The iterator is open and shows both keys; RAM has not been asked about them yet.
+            #expect(world.faulty.waitUntilHeld(1, at: .beforeStep))
+            try world.tier.spillEverything(keepsClean: false)
+            #expect(world.flashKeys().count == 1 && world.residents().isEmpty)
+        }
+        #expect(found.withLock { $0 } == [Array(names[1].utf8)])
+    }
+
+    /// Guard: `burials` in `evictCold`.
+    @Test func aKeyThatIsGoneSinceItWasSeenIsNotEvicted() throws {
+        let names = neighbours(2)
+        let (world, client) = try cold(names.map { ($0, "v") })
+        defer { world.stop() }
+        let view = client.coldView(names[0])
+        #expect(try client.delete(names[0]))
+        try world.tier.spillEverything(keepsClean: false)
+        guard case .outdated = client.evictCold(view, names[0]) else { Issue.record("not outdated"); return }
+        #expect(world.counters() == [1, 0, 0, 0, 0])
+    }
+
+    /// Guard: `departures` in `evictCold`.
+    @Test func aKeyThatWasWrittenSinceItWasSeenIsNotEvicted() throws {
+        let (world, client) = try cold([("k", "old")])
+        defer { world.stop() }
+        let view = client.coldView("k")
+        try client.set("k", "new", expiry: Clock.unixMilliseconds() + 3_600_000)
+        try world.tier.spillEverything(keepsClean: false)
+        guard case .outdated = client.evictCold(view, "k") else { Issue.record("not outdated"); return }
+        #expect(world.counters() == [1, 0, 0, 0, 1])
+        #expect(try client.get("k") == "new")
     }
 
     /// Guard: a failed put is dirty again, a failed delete a tombstone again.

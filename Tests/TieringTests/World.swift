@@ -17,6 +17,7 @@ final class World: @unchecked Sendable {
     let memory: MemoryProvider
     let faulty: FaultyProvider
     let tier: Tier
+    static let placement = Placement(seed: SipHash(k0: 3, k1: 4))
 
     /// `recordBytes`: the budget for records, at least 1 MiB. `threads`: start the spiller and cold expiry too.
     init(
@@ -26,7 +27,7 @@ final class World: @unchecked Sendable {
         self.memory = memory
         faulty = FaultyProvider(memory, plan: plan, seed: seed)
         store = KeyspaceStore(
-            databases: databases, placement: Placement(seed: SipHash(k0: 3, k1: 4)), hasProvider: true,
+            databases: databases, placement: Self.placement, hasProvider: true,
             generations: generations)
         // Of four parts two are memtables and one block cache, so the records' minimum of a quarter holds.
         let budget = MemoryBudget(maximum: recordBytes * 4, blockCache: recordBytes, memtables: recordBytes * 2)
@@ -321,13 +322,16 @@ final class Client {
         if let waiter { keys.abandon(waiter) }
     }
 
-    /// Requests a fault and makes its read, but does not land it: the test does. The key must be cold.
-    func beginFault(_ key: String, database: Int = 0) -> (fault: Fault, result: FaultResult)? {
+    /// Requests a fault and makes its read, but does not land it: the test does. Nil if the key isn't cold, or a fault
+    /// is under way that was joined.
+    func beginFault(
+        _ key: String, database: Int = 0, for waiter: FaultWaiter? = nil
+    ) -> (fault: Fault, result: FaultResult)? {
         let name = Name(key)
         let position = world.store.placement.position(of: name.bytes.slice)
         keys.lock(position.shard)
         let ref = refs([name], [position], database)[0]
-        let fault = keys.isResident(ref) ? nil : keys.requestFault(ref, for: nil, at: 0)
+        let fault = keys.isResident(ref) ? nil : keys.requestFault(ref, for: waiter, at: 0)
         keys.unlock(position.shard)
         guard let fault else { return nil }
         scratch.removeAll()
@@ -338,6 +342,18 @@ final class Client {
 
     @discardableResult
     func land(_ fault: Fault, _ result: FaultResult) -> Bool { keys.land(fault, result) }
+
+    /// What an eviction of cold keys knows before it looks at flash for `key`.
+    func coldView(_ key: String) -> ColdView {
+        keys.coldView(shard: Array(key.utf8).withSlice { World.placement.position(of: $0).shard }, space: 0)
+    }
+
+    /// Evicts a key that was seen there.
+    func evictCold(_ view: ColdView, _ key: String) -> ColdEviction {
+        Array(key.utf8).withSlice {
+            keys.evictCold(view, position: World.placement.position(of: $0), key: $0, hadExpiry: false)
+        }
+    }
 
     func swap(_ a: Int, _ b: Int) {
         world.store.lockAll()

@@ -163,7 +163,7 @@ public final class FaultyProvider: StorageProvider {
     }
 
     fileprivate func step(_ cursor: any StorageCursor) throws(StorageError) -> (key: ByteSlice, value: ByteSlice)? {
-        try begin(draw(.step, \.step), nil)
+        try begin(draw(.step, \.step), .beforeStep)
         return try cursor.next()
     }
 
@@ -233,9 +233,9 @@ public final class FaultyProvider: StorageProvider {
     }
 
     /// The delay, the gate, the error: in this order.
-    private func begin(_ fate: Fate, _ gate: FaultyGate?) throws(StorageError) {
+    private func begin(_ fate: Fate, _ gate: FaultyGate) throws(StorageError) {
         Clock.sleep(nanoseconds: fate.delayNanoseconds)
-        if let gate { pass(gate) }
+        pass(gate)
         if let error = fate.error { throw error }
     }
 

@@ -69,6 +69,8 @@ public enum FaultyGate: Int, Sendable, CaseIterable {
     case afterWrite
     case beforeFlush
     case beforeCheckpoint
+    /// The cursor is open, its next record not read yet.
+    case beforeStep
 }
 
 /// Chance that depends on a seed and the call alone.

@@ -49,8 +49,8 @@ int firn_futex_wait(const void *_Nonnull word, uint32_t expected, int64_t timeou
 void firn_futex_wake(const void *_Nonnull word, int count);
 /// Pins the calling thread to one core. Returns 0 or an errno.
 int firn_pin_thread(int core);
-/// Makes the calling thread one that doesn't interrupt another when it is woken (SCHED_BATCH). Returns 0 or an errno.
-int firn_batch_thread(void);
+/// Has the calling thread interrupt no other when it is woken (SCHED_BATCH), and gives it this niceness.
+void firn_yield_to_others(int nice);
 /// Names the calling thread (at most 15 bytes are kept).
 void firn_name_thread(const char *_Nonnull name);
 /// The kernel's id of the calling thread.
