@@ -118,7 +118,7 @@ extension CountedTree {
             let (row, slot, number) = locate(range.lowerBound)
             if number > 0 || left < row.counts[slot] {
                 let elements = min(left, row.counts[slot] - number)
-                removeElements(elements, row, slot, at: row.pages[slot].offset(of: number * width))
+                removeElements(elements, row, slot, at: offset(of: number, row, slot))
                 left -= elements
                 continue
             }

