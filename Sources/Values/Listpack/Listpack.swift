@@ -21,8 +21,8 @@ import CShims
 ///
 /// Trivial to copy; two copies must not both be changed. Entries are named by their offset from the block's start, from
 /// `first` to below `end`; offsets at and behind a change are void after it. Finding an entry by its number or contents
-/// is O(bytes); next and previous are O(1). A change moves what stands behind it, and the block if its size class of the
-/// allocator changes.
+/// is O(bytes); next and previous are O(1). A change moves what stands behind it, and the block if its size class of
+/// the allocator changes.
 public struct Listpack: @unchecked Sendable {
     // @unchecked: a pointer without rights; the owner's lock guards what it points to.
     public private(set) var base: UnsafeMutableRawPointer
@@ -109,8 +109,14 @@ public struct Listpack: @unchecked Sendable {
     }
 
     /// The offset of the entry before `at` (which may be `end`). There must be one.
+    @inline(__always)
     public func previous(_ at: Int) -> Int {
         precondition(at > first, "no entry before offset \(at)")
+        let byte = load(at - 1)
+        return byte < 128 ? at - Int(byte) - 1 : longPrevious(at)
+    }
+
+    private func longPrevious(_ at: Int) -> Int {
         var back = at - 1
         var length = 0
         var shift = 0

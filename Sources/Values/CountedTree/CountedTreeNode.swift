@@ -1,0 +1,169 @@
+import CShims
+
+/// A node of `CountedTree`: a block of memory with the children, and the elements below each.
+///
+///     parent (8) | previous (8) | next (8) | entries (2) | capacity (2) | level (1), 3 unused
+///     capacity * child (8)           a page on level 0 (such a node is called a row), else a node
+///     capacity * elements (8)
+///
+/// `previous` and `next` are the neighbours on the same level, whoever their parents are.
+struct CountedTreeNode: @unchecked Sendable, Equatable {
+    // @unchecked: a pointer without rights; the owner's lock guards what it points to.
+    let base: UnsafeMutableRawPointer
+
+    static let headerBytes = 32
+    static let entryBytes = 16
+    /// Entries of a node at most: such a node takes 1024 bytes, a size class of the allocator.
+    static let fanout = 62
+
+    init(level: Int, capacity: Int) {
+        base = firn_allocate(Self.bytes(capacity))
+        parent = nil
+        previous = nil
+        next = nil
+        base.storeBytes(of: UInt16(capacity), toByteOffset: 26, as: UInt16.self)
+        base.storeBytes(of: UInt8(level), toByteOffset: 28, as: UInt8.self)
+        entries = 0
+    }
+
+    func free() { firn_deallocate(base, Self.bytes(capacity)) }
+
+    private init(_ base: UnsafeMutableRawPointer) { self.base = base }
+
+    private static func bytes(_ capacity: Int) -> Int { headerBytes + capacity * entryBytes }
+
+    /// Bytes that the allocator sets aside.
+    var memoryBytes: Int { firn_allocation_size(Self.bytes(capacity)) }
+
+    // MARK: Header
+
+    var parent: CountedTreeNode? {
+        get { link(0) }
+        nonmutating set { store(newValue, 0) }
+    }
+
+    var previous: CountedTreeNode? {
+        get { link(8) }
+        nonmutating set { store(newValue, 8) }
+    }
+
+    var next: CountedTreeNode? {
+        get { link(16) }
+        nonmutating set { store(newValue, 16) }
+    }
+
+    @inline(__always)
+    private func link(_ offset: Int) -> CountedTreeNode? {
+        base.load(fromByteOffset: offset, as: UnsafeMutableRawPointer?.self).map { CountedTreeNode($0) }
+    }
+
+    private func store(_ node: CountedTreeNode?, _ offset: Int) {
+        base.storeBytes(of: node?.base, toByteOffset: offset, as: UnsafeMutableRawPointer?.self)
+    }
+
+    var entries: Int {
+        @inline(__always) get { Int(base.load(fromByteOffset: 24, as: UInt16.self)) }
+        nonmutating set { base.storeBytes(of: UInt16(newValue), toByteOffset: 24, as: UInt16.self) }
+    }
+
+    var capacity: Int { Int(base.load(fromByteOffset: 26, as: UInt16.self)) }
+
+    var level: Int {
+        @inline(__always) get { Int(base.load(fromByteOffset: 28, as: UInt8.self)) }
+    }
+
+    // MARK: Entries
+
+    /// The pages of a row. A `Listpack` is its pointer.
+    var pages: UnsafeMutablePointer<Listpack> {
+        @inline(__always) get { (base + Self.headerBytes).assumingMemoryBound(to: Listpack.self) }
+    }
+
+    /// The children of a node above the rows.
+    var children: UnsafeMutablePointer<CountedTreeNode> {
+        @inline(__always) get { (base + Self.headerBytes).assumingMemoryBound(to: CountedTreeNode.self) }
+    }
+
+    /// The elements below each entry.
+    var counts: UnsafeMutablePointer<Int> {
+        @inline(__always) get { (base + Self.headerBytes + 8 * capacity).assumingMemoryBound(to: Int.self) }
+    }
+
+    /// Elements below the entries before `slot`.
+    @inline(__always)
+    func elements(before slot: Int) -> Int {
+        let counts = counts
+        var sum = 0
+        for index in 0..<slot { sum += counts[index] }
+        return sum
+    }
+
+    /// The entry that is `child`. The last is looked at first: most changes are at the ends.
+    @inline(__always)
+    func slot(of child: CountedTreeNode) -> Int {
+        let children = children
+        let last = entries - 1
+        if children[last] == child { return last }
+        for index in 0..<last where children[index] == child { return index }
+        preconditionFailure("a node that its parent does not know")
+    }
+
+    /// The entry in which the element number `index` below this node stands, and its number there.
+    @inline(__always)
+    func slot(ofElement index: Int) -> (slot: Int, number: Int) {
+        let counts = counts
+        var number = index
+        var slot = 0
+        while number >= counts[slot] {
+            number -= counts[slot]
+            slot += 1
+        }
+        return (slot, number)
+    }
+
+    /// The first page below.
+    @inline(__always)
+    var firstPage: Listpack {
+        var node = self
+        while node.level > 0 { node = node.children[0] }
+        return node.pages[0]
+    }
+
+    // MARK: Moving entries
+
+    /// Makes place for one more entry at `slot`, with no elements; the caller stores the child.
+    func open(_ slot: Int) {
+        let old = entries
+        precondition(old < capacity && slot <= old, "an entry at \(slot) of \(old), room for \(capacity)")
+        memmove(children + slot + 1, children + slot, 8 * (old - slot))
+        memmove(counts + slot + 1, counts + slot, 8 * (old - slot))
+        counts[slot] = 0
+        entries = old + 1
+    }
+
+    /// Takes `range` out.
+    func close(_ range: Range<Int>) {
+        let old = entries
+        memmove(children + range.lowerBound, children + range.upperBound, 8 * (old - range.upperBound))
+        memmove(counts + range.lowerBound, counts + range.upperBound, 8 * (old - range.upperBound))
+        entries = old - range.count
+    }
+
+    /// Moves the entries from `slot` on behind those of `other`, a node of the same level. Returns their elements.
+    @discardableResult
+    func move(from slot: Int, to other: CountedTreeNode) -> Int {
+        let moved = entries - slot
+        let target = other.entries
+        precondition(target + moved <= other.capacity, "\(target) and \(moved) entries in one node")
+        memcpy(other.children + target, children + slot, 8 * moved)
+        memcpy(other.counts + target, counts + slot, 8 * moved)
+        other.entries = target + moved
+        entries = slot
+        var elements = 0
+        for index in target..<target + moved {
+            if level > 0 { other.children[index].parent = other }
+            elements += other.counts[index]
+        }
+        return elements
+    }
+}
