@@ -49,7 +49,8 @@ public struct HandVisit: Sendable {
 
 extension LockedKeyspace {
     /// Lets the hand of one shard and space look at up to `slots` slots, at each once at most (a second look at a small
-    /// table would take the touches of what was used a moment ago); stops when `wantedBytes` are freed or issued. Takes and releases the lock. `ignoringTouches`: nothing is spared (a flush of the cache, a shutdown);
+    /// table would take the touches of what was used a moment ago); stops when `wantedBytes` are freed or issued.
+    /// Takes and releases the lock. `ignoringTouches`: nothing is spared (a flush of the cache, a shutdown);
     /// `dropsClean`: else clean records stay.
     public mutating func turnHand<Sink: SpillSink & ~Copyable>(
         shard: Int, space: Int, slots: Int, wantedBytes: Int, ignoringTouches: Bool = false, dropsClean: Bool = true,
@@ -129,7 +130,8 @@ extension LockedKeyspace {
         _ part: UnsafeMutablePointer<Partition>, _ shard: Int, _ slots: Int, _ wantedBytes: Int
     ) -> Int {
         var freed = 0
-        for _ in 0..<min(slots, part.pointee.table.slotCount) where freed < wantedBytes && part.pointee.table.count > 0 {
+        let slots = min(slots, part.pointee.table.slotCount)
+        for _ in 0..<slots where freed < wantedBytes && part.pointee.table.count > 0 {
             if part.pointee.hand >= part.pointee.table.slotCount { part.pointee.hand = 0 }
             let slot = part.pointee.table.slot(at: part.pointee.hand)
             guard !slot.isFree, !slot.record.residence.isPinned else {

@@ -91,7 +91,7 @@ private func state(_ name: Substring) -> Residency.State? {
     }
 
     @Test func touchesSaturate() {
-        var residence = Residency(.clean, isUnresolved: true, isPinned: true)
+        var residence = Residency(.clean, isUnresolved: true)
         for count in 1...5 {
             residence = residence.touched()
             #expect(residence.frequency == min(count, 3))
@@ -100,8 +100,9 @@ private func state(_ name: Substring) -> Residency.State? {
             residence = residence.cooled()
             #expect(residence.frequency == max(0, 3 - count))
         }
-        #expect(residence == Residency(.clean, isUnresolved: true, isPinned: true))
-        #expect(residence.pinned(false).pinned(true) == residence)
+        #expect(residence == Residency(.clean, isUnresolved: true))
+        #expect(residence.pinned(true).pinned(false) == residence)
+        #expect(residence.pinned(true).touched() == residence.pinned(true), "the touch of the read that brought it")
         #expect(!residence.resolved(existed: false).isUnresolved && !residence.resolved(existed: false).mayBeOnFlash)
         #expect(!residence.resolved(existed: true).isUnresolved && residence.resolved(existed: true).mayBeOnFlash)
     }
