@@ -13,7 +13,8 @@ extension SetValue {
         static let pages: UInt8 = 1
     }
 
-    public override func encode(into buffer: inout ByteBuffer) {
+    /// What `encode` appends.
+    func append(to buffer: inout ByteBuffer) {
         if let intset {
             buffer.append(Form.intset)
             buffer.append(intset.bytes)

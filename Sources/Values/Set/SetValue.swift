@@ -50,6 +50,8 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
         return result
     }
 
+    public override func encode(into buffer: inout ByteBuffer) { append(to: &buffer) }
+
     /// The intset, if the set is in that form; valid until a change.
     public var intset: Intset? { integers }
 
@@ -121,11 +123,10 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
 
     private func becomeTable() {
         guard let integers else { return }
-        var hash = PagedHash(width: 1)
-        for index in 0..<integers.count { Decimal.bytes(integers[index]).withSlice { hash.insert($0) } }
+        table = PagedHash(width: 1)
+        for index in 0..<integers.count { Decimal.bytes(integers[index]).withSlice { table?.insert($0) } }
         integers.free()
         self.integers = nil
-        table = hash
     }
 
     // MARK: All members
