@@ -57,11 +57,12 @@ struct RDBCursor {
 
 enum RDBCollections {
     /// Type bytes that `decode` knows.
-    static let types: Set<UInt8> = []
+    static let types: Set<UInt8> = Set(RDBSets.types)
 
     /// The type byte under which `append` writes this value.
     static func type(of value: CollectionValue) -> UInt8 {
         switch value {
+        case let set as SetValue: RDBSets.type(of: set)
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }
@@ -69,6 +70,7 @@ enum RDBCollections {
     /// Appends what stands behind the type (and key). O(bytes).
     static func append(body value: CollectionValue, compresses: Bool, to buffer: inout ByteBuffer) {
         switch value {
+        case let set as SetValue: RDBSets.append(body: set, compresses: compresses, to: &buffer)
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }
@@ -76,6 +78,7 @@ enum RDBCollections {
     /// The value that stands behind type byte `type`. An empty collection is `.badFormat`, as in Redis.
     static func decode(_ type: UInt8, _ cursor: inout RDBCursor) throws(RDBError) -> CollectionValue {
         switch type {
+        case let type where RDBSets.types.contains(type): return try RDBSets.decode(type, &cursor)
         default: throw type <= RDBType.largest ? .unsupportedType(type) : .badFormat
         }
     }

@@ -4,6 +4,7 @@ import Commands
 enum CommandFamilies {
     static let rows: [CommandRow] = 
         StringCommands.rows + KeyCommands.rows + AdministrationCommands.rows
+        + SetCommands.rows
         + ConnectionCommands.rows
         + IntrospectionCommands.rows
 }

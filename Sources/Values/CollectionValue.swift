@@ -37,7 +37,7 @@ open class CollectionValue: @unchecked Sendable {
         switch type {
         case .string: nil
         case .list: nil
-        case .set: nil
+        case .set: SetValue.decode(bytes)
         case .zset: nil
         case .hash: nil
         }

@@ -74,7 +74,8 @@ public enum RecordEncoding {
     /// Reads the head alone; nil if the bytes are not in the format.
     public static func head(_ bytes: ByteSlice) -> Head? {
         guard bytes.count >= 5, let type = ValueType(rawValue: bytes[0] & 15),
-            let encoding = ValueEncoding(rawValue: bytes[0] >> 4), bytes[1] & ~1 == 0
+            let encoding = ValueEncoding(rawValue: bytes[0] >> 4), bytes[1] & ~1 == 0,
+            (encoding == .collection) == (type != .string)
         else { return nil }
         let access = UInt32(bytes[2]) | UInt32(bytes[3]) << 8 | UInt32(bytes[4]) << 16
         guard bytes[1] & 1 == 1 else {

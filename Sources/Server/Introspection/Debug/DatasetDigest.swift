@@ -41,7 +41,16 @@ struct DatasetDigest: Equatable {
     /// As Redis: what a list holds in its order, what the others hold so that the order doesn't matter.
     private mutating func mixCollection(_ record: Record) {
         switch record.collection {
+        case let set as SetValue: mixSet(set)
         default: preconditionFailure("a collection without a digest")
+        }
+    }
+
+    private mutating func mixSet(_ set: SetValue) {
+        mix(number: 2)
+        set.forEach { member in
+            SetValue.withText(of: member) { join($0) }
+            return true
         }
     }
 

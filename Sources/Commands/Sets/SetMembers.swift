@@ -1,0 +1,141 @@
+import Bytes
+import Keyspace
+import RESP
+import Values
+
+// Commands on single members, and what all commands on sets share.
+
+extension ReplyWriter {
+    mutating func bulk(_ member: Listpack.Item) {
+        switch member {
+        case .integer(let number): bulk(number: Int(number))
+        case .bytes(let slice): bulk(slice)
+        }
+    }
+
+    /// All members of a set, without a header.
+    mutating func members(of set: SetValue) {
+        set.forEach { member in
+            bulk(member)
+            return true
+        }
+    }
+}
+
+extension SetCommands {
+    /// The first argument from `first` on that is (or isn't) a member; nil if there is none.
+    private static func firstArgument(
+        _ arguments: Arguments, from first: Int, of set: SetValue, isMember: Bool
+    ) -> Int? {
+        (first..<arguments.count).first { set.contains(arguments[$0]) == isMember }
+    }
+
+    static func sadd(_ call: inout CommandContext) {
+        let arguments = call.arguments
+        switch call.collection(call.key, SetValue.self, isRead: false) {
+        case .refused: return
+        case .missing:
+            let set = SetValue()
+            for index in 2..<arguments.count { set.add(arguments[index]) }
+            let added = set.count
+            call.store(call.key, set)
+            call.reply.pointee.integer(added)
+        case .found(let entry, let set):
+            // A call that adds nothing changes nothing.
+            guard let first = firstArgument(arguments, from: 2, of: set, isMember: false) else {
+                return call.reply.pointee.integer(0)
+            }
+            let added = call.change(entry, set) { set in
+                (first..<arguments.count).reduce(0) { $0 + (set.add(arguments[$1]) ? 1 : 0) }
+            }
+            call.reply.pointee.integer(added)
+        }
+    }
+
+    static func srem(_ call: inout CommandContext) {
+        let arguments = call.arguments
+        switch call.collection(call.key, SetValue.self, isRead: false) {
+        case .refused: return
+        case .missing: call.reply.pointee.integer(0)
+        case .found(let entry, let set):
+            guard let first = firstArgument(arguments, from: 2, of: set, isMember: true) else {
+                return call.reply.pointee.integer(0)
+            }
+            let removed = call.change(entry, set) { set in
+                (first..<arguments.count).reduce(0) { $0 + (set.remove(arguments[$1]) ? 1 : 0) }
+            }
+            call.reply.pointee.integer(removed)
+        }
+    }
+
+    static func smove(_ call: inout CommandContext) {
+        let (source, target) = (call.keys[0], call.keys[1])
+        let member = call.arguments[3]
+        // Before the source is found: meeting a past-due target moves entries.
+        _ = call.keyspace.peek(target)
+        let from: (entry: Entry, set: SetValue)
+        switch call.collection(source, SetValue.self, isRead: false) {
+        case .refused: return
+        case .missing: return call.reply.pointee.integer(0)
+        case .found(let entry, let set): from = (entry, set)
+        }
+        var isThere = false
+        switch call.collection(target, SetValue.self, isRead: false) {
+        case .refused: return
+        case .missing: break
+        case .found(_, let set): isThere = set.contains(member)
+        }
+        guard from.set.contains(member) else { return call.reply.pointee.integer(0) }
+        call.reply.pointee.integer(1)
+        if source.bytes == target.bytes { return }
+        call.change(from.entry, from.set) { _ = $0.remove(member) }
+        if isThere { return }
+        // Found again: the source's entry may be gone, which moves entries.
+        if case .found(let entry, let set) = call.collection(target, SetValue.self, isRead: false) {
+            call.change(entry, set) { _ = $0.add(member) }
+        } else {
+            let set = SetValue()
+            set.add(member)
+            call.store(target, set)
+        }
+    }
+
+    static func sismember(_ call: inout CommandContext) {
+        switch call.collection(call.key, SetValue.self, isRead: true) {
+        case .refused: return
+        case .missing: call.reply.pointee.integer(0)
+        case .found(_, let set): call.reply.pointee.integer(set.contains(call.arguments[2]) ? 1 : 0)
+        }
+    }
+
+    static func smismember(_ call: inout CommandContext) {
+        var members: SetValue?
+        switch call.collection(call.key, SetValue.self, isRead: true) {
+        case .refused: return
+        case .missing: break
+        case .found(_, let set): members = set
+        }
+        call.reply.pointee.array(call.arguments.count - 2)
+        for index in 2..<call.arguments.count {
+            call.reply.pointee.integer(members?.contains(call.arguments[index]) == true ? 1 : 0)
+        }
+    }
+
+    static func scard(_ call: inout CommandContext) {
+        switch call.collection(call.key, SetValue.self, isRead: true) {
+        case .refused: return
+        case .missing: call.reply.pointee.integer(0)
+        case .found(_, let set): call.reply.pointee.integer(set.count)
+        }
+    }
+
+    static func smembers(_ call: inout CommandContext) {
+        switch call.collection(call.key, SetValue.self, isRead: true) {
+        case .refused: return
+        case .missing: call.reply.pointee.set(0)
+        case .found(_, let set):
+            call.reply.pointee.set(set.count)
+            call.reply.pointee.members(of: set)
+        }
+    }
+}
