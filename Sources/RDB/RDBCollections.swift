@@ -5,8 +5,8 @@ import Values
 
 /// What a collection's decoder reads from: the bytes behind the type, at a place that moves on.
 ///
-/// Running out of bytes throws `.truncated`, after which the decoder of a file reads more and begins the value again, and
-/// the decoder of a payload calls it damage.
+/// Running out of bytes throws `.truncated`, after which the decoder of a file reads more and begins the value again,
+/// and the decoder of a payload calls it damage.
 struct RDBCursor {
     let input: ByteSlice
     private(set) var at: Int

@@ -25,8 +25,8 @@ open class CollectionValue: @unchecked Sendable {
     /// An independent copy. O(bytes).
     open func copy() -> CollectionValue { preconditionFailure("a collection that can't be copied") }
 
-    /// Appends the value as it stands on flash; `decode` reads it. The first byte is the form's number, which is on disk
-    /// and never given another meaning. O(bytes).
+    /// Appends the value as it stands on flash; `decode` reads it. The first byte is the form's number, which is on
+    /// disk and never given another meaning. O(bytes).
     open func encode(into buffer: inout ByteBuffer) { preconditionFailure("a collection that can't be encoded") }
 
     /// Rough bytes that `encode` appends.

@@ -14,8 +14,8 @@ enum Found<V: CollectionValue> {
 }
 
 extension CommandContext {
-    /// The collection under `ref`; replies WRONGTYPE if the key holds another type. `isRead`: counts a hit or a miss, as
-    /// commands do that only read.
+    /// The collection under `ref`; replies WRONGTYPE if the key holds another type. `isRead`: counts a hit or a miss,
+    /// as commands do that only read.
     @inline(__always)
     mutating func collection<V: CollectionValue>(_ ref: KeyRef, _ type: V.Type, isRead: Bool) -> Found<V> {
         let entry = isRead ? keyspace.read(ref) : keyspace.find(ref)
@@ -37,8 +37,8 @@ extension CommandContext {
         return result
     }
 
-    /// Makes a key that doesn't exist, or replaces one that does, with this value and no expiry. An empty value makes no
-    /// key, and deletes one that there is.
+    /// Makes a key that doesn't exist, or replaces one that does, with this value and no expiry. An empty value makes
+    /// no key, and deletes one that there is.
     mutating func store(_ ref: KeyRef, _ value: CollectionValue) {
         if value.count == 0 {
             keyspace.delete(ref)
