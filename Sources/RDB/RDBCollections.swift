@@ -57,11 +57,12 @@ struct RDBCursor {
 
 enum RDBCollections {
     /// Type bytes that `decode` knows.
-    static let types: Set<UInt8> = []
+    static let types: Set<UInt8> = hashTypes
 
     /// The type byte under which `append` writes this value.
     static func type(of value: CollectionValue) -> UInt8 {
         switch value {
+        case let hash as HashValue: return hashType(hash)
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }
@@ -69,6 +70,7 @@ enum RDBCollections {
     /// Appends what stands behind the type (and key). O(bytes).
     static func append(body value: CollectionValue, compresses: Bool, to buffer: inout ByteBuffer) {
         switch value {
+        case let hash as HashValue: append(hash: hash, compresses: compresses, to: &buffer)
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }
@@ -76,6 +78,8 @@ enum RDBCollections {
     /// The value that stands behind type byte `type`. An empty collection is `.badFormat`, as in Redis.
     static func decode(_ type: UInt8, _ cursor: inout RDBCursor) throws(RDBError) -> CollectionValue {
         switch type {
+        case RDBType.hash: return try decodeHash(&cursor)
+        case RDBType.hashListpack: return try decodeHashListpack(&cursor)
         default: throw type <= RDBType.largest ? .unsupportedType(type) : .badFormat
         }
     }

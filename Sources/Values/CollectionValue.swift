@@ -39,7 +39,7 @@ open class CollectionValue: @unchecked Sendable {
         case .list: nil
         case .set: nil
         case .zset: nil
-        case .hash: nil
+        case .hash: HashValue.decode(bytes)
         }
     }
 

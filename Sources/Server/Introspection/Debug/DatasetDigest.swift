@@ -41,6 +41,7 @@ struct DatasetDigest: Equatable {
     /// As Redis: what a list holds in its order, what the others hold so that the order doesn't matter.
     private mutating func mixCollection(_ record: Record) {
         switch record.collection {
+        case let hash as HashValue: mix(hash)
         default: preconditionFailure("a collection without a digest")
         }
     }
@@ -54,5 +55,16 @@ struct DatasetDigest: Equatable {
         case .list, .set, .zset, .hash: mixCollection(record)
         }
         if record.hasExpiry { join(ByteSlice("!!expire!!")) }
+    }
+
+    private mutating func mix(_ hash: HashValue) {
+        mix(number: 4)
+        hash.forEach { pair in
+            var digest = DatasetDigest()
+            pair.page.withBytes(pair.field) { digest.mix($0) }
+            pair.page.withBytes(pair.value) { digest.mix($0) }
+            join(digest)
+            return true
+        }
     }
 }
