@@ -5,13 +5,11 @@ import Values
 //
 //     16  a listpack, in a string: what the packed form is written as
 //     4   number of pairs | field | value | field ...
-//     13  a ziplist in a string: Redis before 7.0
-//     9   a zipmap in a string: Redis before 2.6
+//
+// The forms of older servers, 13 (ziplist) and 9 (zipmap), are not read.
 
 extension RDBType {
     static let hash: UInt8 = 4
-    static let hashZipmap: UInt8 = 9
-    static let hashZiplist: UInt8 = 13
     static let hashListpack: UInt8 = 16
 }
 
