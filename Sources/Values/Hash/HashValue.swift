@@ -31,6 +31,8 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
 
     /// A listpack is never made larger: its sizes are 32 bits wide.
     private static let packedBytesLimit = 1 << 30
+    /// At most so many bytes are added to a string in a listpack.
+    private static let entryOverhead = 10
 
     /// A pair, valid until the next change.
     public struct Pair {
@@ -155,7 +157,7 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
     private func isPackable(_ field: ByteSlice, _ value: ByteSlice) -> Bool {
         let limit = CollectionLimits.hashValueBytes.load(ordering: .relaxed)
         return field.count <= limit && value.count <= limit
-            && packed.totalBytes + Listpack.cost(field) + Listpack.cost(value) <= Self.packedBytesLimit
+            && packed.totalBytes + field.count + value.count + 2 * Self.entryOverhead <= Self.packedBytesLimit
     }
 
     private func setPacked(_ field: ByteSlice, _ value: ByteSlice) -> Bool {
