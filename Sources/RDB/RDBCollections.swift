@@ -57,12 +57,13 @@ struct RDBCursor {
 
 enum RDBCollections {
     /// Type bytes that `decode` knows.
-    static let types: Set<UInt8> = Set(RDBSets.types)
+    static let types: Set<UInt8> = Set(RDBSets.types).union(hashTypes)
 
     /// The type byte under which `append` writes this value.
     static func type(of value: CollectionValue) -> UInt8 {
         switch value {
-        case let set as SetValue: RDBSets.type(of: set)
+        case let set as SetValue: return RDBSets.type(of: set)
+        case let hash as HashValue: return hashType(hash)
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }
@@ -71,6 +72,7 @@ enum RDBCollections {
     static func append(body value: CollectionValue, compresses: Bool, to buffer: inout ByteBuffer) {
         switch value {
         case let set as SetValue: RDBSets.append(body: set, compresses: compresses, to: &buffer)
+        case let hash as HashValue: append(hash: hash, compresses: compresses, to: &buffer)
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }
@@ -79,6 +81,8 @@ enum RDBCollections {
     static func decode(_ type: UInt8, _ cursor: inout RDBCursor) throws(RDBError) -> CollectionValue {
         switch type {
         case let type where RDBSets.types.contains(type): return try RDBSets.decode(type, &cursor)
+        case RDBType.hash: return try decodeHash(&cursor)
+        case RDBType.hashListpack: return try decodeHashListpack(&cursor)
         default: throw type <= RDBType.largest ? .unsupportedType(type) : .badFormat
         }
     }

@@ -6,5 +6,6 @@ enum CommandFamilies {
         StringCommands.rows + KeyCommands.rows + AdministrationCommands.rows
         + SetCommands.rows
         + ConnectionCommands.rows
+        + HashCommands.rows
         + IntrospectionCommands.rows
 }

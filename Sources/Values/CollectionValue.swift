@@ -39,7 +39,7 @@ open class CollectionValue: @unchecked Sendable {
         case .list: nil
         case .set: SetValue.decode(bytes)
         case .zset: nil
-        case .hash: nil
+        case .hash: HashValue.decode(bytes)
         }
     }
 

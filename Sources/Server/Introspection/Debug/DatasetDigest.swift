@@ -42,6 +42,7 @@ struct DatasetDigest: Equatable {
     private mutating func mixCollection(_ record: Record) {
         switch record.collection {
         case let set as SetValue: mixSet(set)
+        case let hash as HashValue: mix(hash)
         default: preconditionFailure("a collection without a digest")
         }
     }
@@ -63,5 +64,16 @@ struct DatasetDigest: Equatable {
         case .list, .set, .zset, .hash: mixCollection(record)
         }
         if record.hasExpiry { join(ByteSlice("!!expire!!")) }
+    }
+
+    private mutating func mix(_ hash: HashValue) {
+        mix(number: 4)
+        hash.forEach { pair in
+            var digest = DatasetDigest()
+            pair.page.withBytes(pair.field) { digest.mix($0) }
+            pair.page.withBytes(pair.value) { digest.mix($0) }
+            join(digest)
+            return true
+        }
     }
 }

@@ -1,0 +1,181 @@
+import Bytes
+import Keyspace
+import RESP
+import Values
+
+// HRANDFIELD and HSCAN: some of a hash's pairs.
+
+extension HashCommands {
+    /// More draws in one reply could not be held in memory.
+    private static let largestSample = 1 << 26
+
+    static func hrandfield(_ call: inout CommandContext) {
+        guard call.arguments.count == 2 else { return hrandfieldWithCount(&call) }
+        switch call.collection(call.key, HashValue.self, isRead: true) {
+        case .refused: return
+        case .missing: call.reply.pointee.null()
+        case .found(_, let hash):
+            var random = call.random
+            if let pair = hash.random({ random.index(below: $0) }) { reply(call.reply, pair.page, pair.field) }
+            call.random = random
+        }
+    }
+
+    private static func hrandfieldWithCount(_ call: inout CommandContext) {
+        guard let count = call.integer(2) else { return }
+        guard count != .min else {
+            return call.reply.pointee.error(ErrorText.valueNotBetween(-Int.max, .max))
+        }
+        let withValues = call.arguments.count == 4 && call.arguments[3].equalsIgnoringCase("withvalues")
+        guard call.arguments.count == 3 || withValues else { return call.reply.pointee.error(ErrorText.syntax) }
+        // Redis' bound for pairs, of which RESP2 tells twice as many elements, and this server's for draws.
+        guard !withValues || count.magnitude <= Int64.max / 2, count >= -Int64(largestSample) else {
+            return call.reply.pointee.error(ErrorText.valueOutOfRange)
+        }
+        switch call.collection(call.key, HashValue.self, isRead: true) {
+        case .refused: return
+        case .missing: call.reply.pointee.array(0)
+        case .found(_, let hash):
+            let sample = Sample(writer: call.reply, hash: hash, withValues: withValues)
+            var random = call.random
+            if count < 0 {
+                sample.replyDraws(Int(-count), &random)
+            } else {
+                sample.replyDifferent(Int(count), &random)
+            }
+            call.random = random
+        }
+    }
+
+    /// A reply with pairs drawn from a hash.
+    private struct Sample {
+        let writer: UnsafeMutablePointer<ReplyWriter>
+        let hash: HashValue
+        let withValues: Bool
+
+        private func begin(_ pairs: Int) {
+            writer.pointee.array(withValues && writer.pointee.version == 2 ? 2 * pairs : pairs)
+        }
+
+        private func put(_ pair: HashValue.Pair) {
+            if withValues, writer.pointee.version == 3 { writer.pointee.array(2) }
+            reply(writer, pair.page, pair.field)
+            if withValues { reply(writer, pair.page, pair.value) }
+        }
+
+        /// `count` draws, of which several may be the same.
+        func replyDraws(_ count: Int, _ random: inout RandomSource) {
+            begin(count)
+            for _ in 0..<count {
+                if let pair = hash.random({ random.index(below: $0) }) { put(pair) }
+            }
+        }
+
+        /// As many different pairs, or all if there are fewer.
+        func replyDifferent(_ count: Int, _ random: inout RandomSource) {
+            let count = min(count, hash.count)
+            begin(count)
+            // Few of many are drawn one by one; the packed form finds a pair by walking, so it is walked once.
+            if hash.listpack == nil, count < hash.count / 3 {
+                replyDrawn(count, &random)
+            } else {
+                replySelected(count, &random)
+            }
+        }
+
+        private func replyDrawn(_ count: Int, _ random: inout RandomSource) {
+            struct Place: Hashable {
+                let page: UnsafeMutableRawPointer
+                let field: Int
+            }
+            var seen: Set<Place> = []
+            while seen.count < count {
+                guard let pair = hash.random({ random.index(below: $0) }) else { return }
+                if seen.insert(Place(page: pair.page.base, field: pair.field)).inserted { put(pair) }
+            }
+        }
+
+        /// Selection sampling (Knuth, volume 2, algorithm S): each pair is taken with the chance that is left to it.
+        private func replySelected(_ count: Int, _ random: inout RandomSource) {
+            var wanted = count
+            var left = hash.count
+            hash.forEach { pair in
+                if wanted == left || wanted > 0 && random.index(below: left) < wanted {
+                    put(pair)
+                    wanted -= 1
+                }
+                left -= 1
+                return wanted > 0
+            }
+        }
+    }
+
+    // MARK: HSCAN
+
+    static func hscan(_ call: inout CommandContext) {
+        guard let cursor = KeyCommands.cursor(call.arguments[2]) else {
+            return call.reply.pointee.error(ErrorText.invalidCursor)
+        }
+        // A missing key and a wrong type are told before bad options are.
+        switch call.collection(call.key, HashValue.self, isRead: true) {
+        case .refused: return
+        case .missing:
+            call.reply.pointee.array(2)
+            call.reply.pointee.bulk("0")
+            call.reply.pointee.array(0)
+        case .found(_, let hash):
+            guard let options = scanOptions(call) else { return }
+            replyScan(call, hash, cursor, options)
+        }
+    }
+
+    private struct ScanOptions {
+        var count = 10
+        var pattern: GlobPattern?
+    }
+
+    /// Nil: the error has been replied.
+    private static func scanOptions(_ call: borrowing CommandContext) -> ScanOptions? {
+        var options = ScanOptions()
+        for index in stride(from: 3, to: call.arguments.count, by: 2) {
+            let word = call.arguments[index]
+            if index + 1 < call.arguments.count, word.equalsIgnoringCase("count") {
+                guard let number = call.integer(index + 1) else { return nil }
+                guard number > 0 else {
+                    call.reply.pointee.error(ErrorText.syntax)
+                    return nil
+                }
+                options.count = Int(number)
+            } else if index + 1 < call.arguments.count, word.equalsIgnoringCase("match") {
+                let pattern = GlobPattern(call.arguments[index + 1])
+                options.pattern = pattern.isMatchAll ? nil : pattern
+            } else {
+                call.reply.pointee.error(ErrorText.syntax)
+                return nil
+            }
+        }
+        return options
+    }
+
+    private static func replyScan(
+        _ call: borrowing CommandContext, _ hash: HashValue, _ cursor: UInt64, _ options: ScanOptions
+    ) {
+        let writer = call.reply
+        // The cursor is known after the elements but stands before them.
+        var pairs: [HashValue.Pair] = []
+        let next = hash.scan(cursor, atLeast: options.count) { pair in
+            if let pattern = options.pattern {
+                guard pair.page.withBytes(pair.field, { pattern.matches($0) }) else { return }
+            }
+            pairs.append(pair)
+        }
+        writer.pointee.array(2)
+        // A cursor of pages is below 2^32.
+        writer.pointee.bulk(number: Int(next))
+        writer.pointee.array(2 * pairs.count)
+        for pair in pairs {
+            reply(writer, pair.page, pair.field)
+            reply(writer, pair.page, pair.value)
+        }
+    }
+}
