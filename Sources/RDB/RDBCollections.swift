@@ -57,11 +57,12 @@ struct RDBCursor {
 
 enum RDBCollections {
     /// Type bytes that `decode` knows.
-    static let types: Set<UInt8> = []
+    static let types: Set<UInt8> = Set(RDBLists.types)
 
     /// The type byte under which `append` writes this value.
     static func type(of value: CollectionValue) -> UInt8 {
         switch value {
+        case is ListValue: RDBLists.quicklist2
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }
@@ -69,6 +70,7 @@ enum RDBCollections {
     /// Appends what stands behind the type (and key). O(bytes).
     static func append(body value: CollectionValue, compresses: Bool, to buffer: inout ByteBuffer) {
         switch value {
+        case let list as ListValue: RDBLists.append(list, compresses: compresses, to: &buffer)
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }
@@ -76,6 +78,7 @@ enum RDBCollections {
     /// The value that stands behind type byte `type`. An empty collection is `.badFormat`, as in Redis.
     static func decode(_ type: UInt8, _ cursor: inout RDBCursor) throws(RDBError) -> CollectionValue {
         switch type {
+        case _ where RDBLists.types.contains(type): return try RDBLists.decode(type, &cursor)
         default: throw type <= RDBType.largest ? .unsupportedType(type) : .badFormat
         }
     }

@@ -6,4 +6,5 @@ enum CommandFamilies {
         StringCommands.rows + KeyCommands.rows + AdministrationCommands.rows
         + ConnectionCommands.rows
         + IntrospectionCommands.rows
+        + ListCommands.rows
 }

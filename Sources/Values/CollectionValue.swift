@@ -36,7 +36,7 @@ open class CollectionValue: @unchecked Sendable {
     public static func decode(_ type: ValueType, _ bytes: ByteSlice) -> CollectionValue? {
         switch type {
         case .string: nil
-        case .list: nil
+        case .list: ListValue.decode(bytes)
         case .set: nil
         case .zset: nil
         case .hash: nil

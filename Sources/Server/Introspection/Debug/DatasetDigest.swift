@@ -41,7 +41,16 @@ struct DatasetDigest: Equatable {
     /// As Redis: what a list holds in its order, what the others hold so that the order doesn't matter.
     private mutating func mixCollection(_ record: Record) {
         switch record.collection {
+        case let list as ListValue: mixList(list)
         default: preconditionFailure("a collection without a digest")
+        }
+    }
+
+    private mutating func mixList(_ list: ListValue) {
+        mix(number: 1)
+        list.forEach(in: 0..<list.count) { page, offset in
+            page.withBytes(offset) { mix($0) }
+            return true
         }
     }
 
