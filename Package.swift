@@ -63,7 +63,7 @@ var targets: [Target] = [
     // tests of the layers above
     tests("Bytes", ["Bytes", "CShims"]),
     tests("Platform", ["Platform"]),
-    tests("RDB", ["RDB", "Bytes"]),
+    tests("RDB", ["RDB", "Bytes", "Values"]),
     tests("Telemetry", ["Telemetry", "Bytes", "Platform"]),
     tests(
         "Commands", ["Commands", "Keyspace", "Values", "RESP", "Bytes"],

@@ -55,6 +55,7 @@ let golden: [(value: String, payload: String)] = [
         try payload.withSlice { slice in
             switch try DumpPayload.decode(slice) {
             case .string(let string): return string.array
+            case .collection: throw RDBError.badFormat
             }
         }
     }

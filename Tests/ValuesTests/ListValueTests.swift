@@ -99,7 +99,7 @@ import Testing
         let back = try #require(Self.decoded(bytes))
         #expect(Self.contents(back) == model)
         #expect(Self.encoded(back) == bytes)
-        #expect(back.encodingName == list.encodingName && ListValue.valueType == .list)
+        #expect("\(back.encodingName)" == "quicklist" && ListValue.valueType == .list)
     }
 
     /// Damage is refused, or what is read can be used.
