@@ -54,6 +54,9 @@ import Values
         let payload = Self.payload(Self.list([[97], [98], [99]]), compresses: true)
         let listpack: [UInt8] = [16, 0, 0, 0, 3, 0, 0x81, 97, 2, 0x81, 98, 2, 0x81, 99, 2, 255]
         #expect(payload == Self.sealed([18, 1, 2, 16] + listpack))
+        // RPUSH l 1, dumped by redis-server 7.0.15.
+        let golden = bytes(hex: "120102090900000001000101ff0a0010828f9209b3f446")
+        #expect(Self.payload(Self.list([[49]]), compresses: true) == golden)
     }
 
     /// Every kind of entry that a ziplist has.
