@@ -47,9 +47,8 @@ import Testing
                 let text = model[random.below(model.count)]
                 let limit = random.below(model.count) + 1
                 #expect(Self.positions(text, list, .left, limit) == (0..<limit).filter { model[$0] == text })
-                let from = model.count - limit
-                #expect(
-                    Self.positions(text, list, .right, limit) == (from..<model.count).reversed().filter { model[$0] == text })
+                let behind = (model.count - limit..<model.count).reversed().filter { model[$0] == text }
+                #expect(Self.positions(text, list, .right, limit) == behind)
             }
             guard let copy = list.copy() as? ListValue else { return #expect(Bool(false), "no list") }
             list.removeSubrange(0..<list.count)

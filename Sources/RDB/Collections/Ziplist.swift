@@ -1,7 +1,8 @@
 import Bytes
 import Values
 
-/// Reads a ziplist, in which Redis kept small lists, hashes and sorted sets before 7.0. All numbers are little endian, lengths of strings are not:
+/// Reads a ziplist, in which Redis kept small lists, hashes and sorted sets before 7.0. All numbers are little endian,
+/// but not the lengths of strings:
 ///
 ///     total bytes (4) | offset of the last entry (4) | count (2) | entry ... | 0xff       count 65535: unknown
 ///
