@@ -58,12 +58,14 @@ struct RDBCursor {
 enum RDBCollections {
     /// Type bytes that `decode` knows.
     static let types: Set<UInt8> = Set(RDBSets.types).union(hashTypes)
+    static let types: Set<UInt8> = Set(RDBLists.types)
 
     /// The type byte under which `append` writes this value.
     static func type(of value: CollectionValue) -> UInt8 {
         switch value {
         case let set as SetValue: return RDBSets.type(of: set)
         case let hash as HashValue: return hashType(hash)
+        case is ListValue: RDBLists.quicklist2
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }
@@ -73,6 +75,7 @@ enum RDBCollections {
         switch value {
         case let set as SetValue: RDBSets.append(body: set, compresses: compresses, to: &buffer)
         case let hash as HashValue: append(hash: hash, compresses: compresses, to: &buffer)
+        case let list as ListValue: RDBLists.append(list, compresses: compresses, to: &buffer)
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }
@@ -83,6 +86,7 @@ enum RDBCollections {
         case let type where RDBSets.types.contains(type): return try RDBSets.decode(type, &cursor)
         case RDBType.hash: return try decodeHash(&cursor)
         case RDBType.hashListpack: return try decodeHashListpack(&cursor)
+        case _ where RDBLists.types.contains(type): return try RDBLists.decode(type, &cursor)
         default: throw type <= RDBType.largest ? .unsupportedType(type) : .badFormat
         }
     }

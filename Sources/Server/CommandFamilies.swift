@@ -8,4 +8,5 @@ enum CommandFamilies {
         + ConnectionCommands.rows
         + HashCommands.rows
         + IntrospectionCommands.rows
+        + ListCommands.rows
 }

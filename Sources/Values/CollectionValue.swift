@@ -38,6 +38,8 @@ open class CollectionValue: @unchecked Sendable {
         case .string: nil
         case .list: nil
         case .set: SetValue.decode(bytes)
+        case .list: ListValue.decode(bytes)
+        case .set: nil
         case .zset: nil
         case .hash: HashValue.decode(bytes)
         }

@@ -143,7 +143,6 @@ let golden: [(value: String, payload: String)] = [
             failure { _ = try decoded(sealed([0, 0x81] + [UInt8](repeating: 0xff, count: 8))) } == .stringTooLong(.max))
     }
 
-    /// RPUSH l 1, dumped by redis-server 7.0.15.
     @Test func namesTypesThatItCannotDecode() {
         let list = bytes(hex: "120102090900000001000101ff0a0010828f9209b3f446")
         #expect(failure { _ = try decoded(list) } == .unsupportedType(18))

@@ -43,6 +43,7 @@ struct DatasetDigest: Equatable {
         switch record.collection {
         case let set as SetValue: mixSet(set)
         case let hash as HashValue: mix(hash)
+        case let list as ListValue: mixList(list)
         default: preconditionFailure("a collection without a digest")
         }
     }
@@ -51,6 +52,10 @@ struct DatasetDigest: Equatable {
         mix(number: 2)
         set.forEach { member in
             SetValue.withText(of: member) { join($0) }
+    private mutating func mixList(_ list: ListValue) {
+        mix(number: 1)
+        list.forEach(in: 0..<list.count) { page, offset in
+            page.withBytes(offset) { mix($0) }
             return true
         }
     }
