@@ -57,11 +57,14 @@ struct RDBCursor {
 
 enum RDBCollections {
     /// Type bytes that `decode` knows.
-    static let types: Set<UInt8> = []
+    static let types: Set<UInt8> = [
+        RDBSortedSets.text, RDBSortedSets.binary, RDBSortedSets.listpack,
+    ]
 
     /// The type byte under which `append` writes this value.
     static func type(of value: CollectionValue) -> UInt8 {
         switch value {
+        case let value as SortedSetValue: RDBSortedSets.type(of: value)
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }
@@ -69,6 +72,7 @@ enum RDBCollections {
     /// Appends what stands behind the type (and key). O(bytes).
     static func append(body value: CollectionValue, compresses: Bool, to buffer: inout ByteBuffer) {
         switch value {
+        case let value as SortedSetValue: RDBSortedSets.append(value, compresses: compresses, to: &buffer)
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }
@@ -76,6 +80,8 @@ enum RDBCollections {
     /// The value that stands behind type byte `type`. An empty collection is `.badFormat`, as in Redis.
     static func decode(_ type: UInt8, _ cursor: inout RDBCursor) throws(RDBError) -> CollectionValue {
         switch type {
+        case RDBSortedSets.text, RDBSortedSets.binary, RDBSortedSets.listpack:
+            return try RDBSortedSets.decode(type, &cursor)
         default: throw type <= RDBType.largest ? .unsupportedType(type) : .badFormat
         }
     }

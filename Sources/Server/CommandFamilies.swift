@@ -5,5 +5,6 @@ enum CommandFamilies {
     static let rows: [CommandRow] = 
         StringCommands.rows + KeyCommands.rows + AdministrationCommands.rows
         + ConnectionCommands.rows
+        + SortedSetCommands.rows
         + IntrospectionCommands.rows
 }

@@ -38,7 +38,7 @@ open class CollectionValue: @unchecked Sendable {
         case .string: nil
         case .list: nil
         case .set: nil
-        case .zset: nil
+        case .zset: SortedSetValue.decode(bytes)
         case .hash: nil
         }
     }

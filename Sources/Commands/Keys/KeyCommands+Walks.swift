@@ -84,7 +84,7 @@ extension KeyCommands {
     }
 
     /// The position that a cursor says, as strtoul reads it: with a sign perhaps, and nothing is 0. Nil: it says none.
-    private static func cursor(_ text: ByteSlice) -> UInt64? {
+    static func cursor(_ text: ByteSlice) -> UInt64? {
         var digits = text
         let isSigned = !text.isEmpty && (text[0] == UInt8(ascii: "-") || text[0] == UInt8(ascii: "+"))
         if isSigned { digits = digits.dropFirst(1) }

@@ -41,8 +41,21 @@ struct DatasetDigest: Equatable {
     /// As Redis: what a list holds in its order, what the others hold so that the order doesn't matter.
     private mutating func mixCollection(_ record: Record) {
         switch record.collection {
+        case let value as SortedSetValue: mix(value)
         default: preconditionFailure("a collection without a digest")
         }
+    }
+
+    private mutating func mix(_ value: SortedSetValue) {
+        mix(number: 3)
+        var joined = DatasetDigest()
+        value.forEach(in: 0..<value.count) { member, score in
+            var element = DatasetDigest()
+            element.mix(member)
+            Decimal.formatReplyDouble(score).withSlice { element.mix($0) }
+            joined.join(element)
+        }
+        add(joined)
     }
 
     /// Adds a value with its type and whether it expires.
