@@ -42,6 +42,7 @@ private let lruFile =
                     if let idle = info.idleSeconds { line += " idle \(idle)" }
                     if let frequency = info.frequency { line += " frequency \(frequency)" }
                     events.append(line)
+                case .key(let key, _, .collection): events.append("\(text(key.array)) is a collection")
                 case .end:
                     events.append("end")
                     #expect(reader.decodedBytes == file.count)
