@@ -49,8 +49,9 @@ extension SortedSetCommands {
         let isCounted = call.arguments.count == 3
         var count: Int64 = 1
         if isCounted {
-            guard let number = call.integer(2) else { return }
-            guard number >= 0 else { return call.reply.pointee.error(ErrorText.notPositive) }
+            guard let number = Decimal.parseInt64(call.arguments[2]), number >= 0 else {
+                return call.reply.pointee.error(ErrorText.notPositive)
+            }
             count = number
         }
         switch call.collection(call.key, SortedSetValue.self, isRead: false) {
