@@ -77,7 +77,9 @@ import Testing
             let copy = value.copy() as? SortedSetValue
             #expect(copy.map { Self.contents($0) } == expected)
             #expect(copy?.memoryBytes != nil && copy?.encodingName.description == value.encodingName.description)
-            #expect(Self.decoded(Self.encoded(value)).map { Self.contents($0) } == expected)
+            // An empty one is no value of a key, and refused.
+            let decoded = Self.decoded(Self.encoded(value)).map { Self.contents($0) }
+            #expect(decoded == (expected.isEmpty ? nil : expected))
         }
         #expect(value.encodingName.description == (members < 100 ? "listpack" : "skiplist"))
         Self.removeRanges(value, Self.ordered(model), &random)

@@ -62,7 +62,8 @@ private struct RangeCall {
         guard let interval = SortedSetInterval(call, chosen, lower, upper) else { return nil }
         self.interval = interval
         self.withScores = withScores
-        self.offset = offset
+        // Ranks know no limit, and the one that is none they pass over, whatever its offset.
+        self.offset = chosen == .ranks ? 0 : offset
         self.limit = limit
     }
 

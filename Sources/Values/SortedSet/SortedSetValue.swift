@@ -114,7 +114,7 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
 
     private static func withBytes<R>(_ score: Double, _ body: (ByteSlice) -> R) -> R {
         withUnsafeBytes(of: score.bitPattern.littleEndian) { raw in
-            // A tuple of eight bytes has an address.
+            // Eight bytes have an address.
             body(ByteSlice(raw.baseAddress.unsafelyUnwrapped, count: 8))
         }
     }
