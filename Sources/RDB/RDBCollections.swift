@@ -59,6 +59,9 @@ enum RDBCollections {
     /// Type bytes that `decode` knows.
     static let types: Set<UInt8> = Set(RDBSets.types).union(hashTypes)
     static let types: Set<UInt8> = Set(RDBLists.types)
+    static let types: Set<UInt8> = [
+        RDBSortedSets.text, RDBSortedSets.binary, RDBSortedSets.listpack,
+    ]
 
     /// The type byte under which `append` writes this value.
     static func type(of value: CollectionValue) -> UInt8 {
@@ -66,6 +69,7 @@ enum RDBCollections {
         case let set as SetValue: return RDBSets.type(of: set)
         case let hash as HashValue: return hashType(hash)
         case is ListValue: RDBLists.quicklist2
+        case let value as SortedSetValue: RDBSortedSets.type(of: value)
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }
@@ -76,6 +80,7 @@ enum RDBCollections {
         case let set as SetValue: RDBSets.append(body: set, compresses: compresses, to: &buffer)
         case let hash as HashValue: append(hash: hash, compresses: compresses, to: &buffer)
         case let list as ListValue: RDBLists.append(list, compresses: compresses, to: &buffer)
+        case let value as SortedSetValue: RDBSortedSets.append(value, compresses: compresses, to: &buffer)
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }
@@ -87,6 +92,8 @@ enum RDBCollections {
         case RDBType.hash: return try decodeHash(&cursor)
         case RDBType.hashListpack: return try decodeHashListpack(&cursor)
         case _ where RDBLists.types.contains(type): return try RDBLists.decode(type, &cursor)
+        case RDBSortedSets.text, RDBSortedSets.binary, RDBSortedSets.listpack:
+            return try RDBSortedSets.decode(type, &cursor)
         default: throw type <= RDBType.largest ? .unsupportedType(type) : .badFormat
         }
     }

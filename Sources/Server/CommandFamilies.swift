@@ -7,6 +7,7 @@ enum CommandFamilies {
         + SetCommands.rows
         + ConnectionCommands.rows
         + HashCommands.rows
+        + SortedSetCommands.rows
         + IntrospectionCommands.rows
         + ListCommands.rows
 }

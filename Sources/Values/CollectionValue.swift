@@ -42,6 +42,8 @@ open class CollectionValue: @unchecked Sendable {
         case .set: nil
         case .zset: nil
         case .hash: HashValue.decode(bytes)
+        case .zset: SortedSetValue.decode(bytes)
+        case .hash: nil
         }
     }
 

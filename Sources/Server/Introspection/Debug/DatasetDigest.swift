@@ -44,6 +44,7 @@ struct DatasetDigest: Equatable {
         case let set as SetValue: mixSet(set)
         case let hash as HashValue: mix(hash)
         case let list as ListValue: mixList(list)
+        case let value as SortedSetValue: mix(value)
         default: preconditionFailure("a collection without a digest")
         }
     }
@@ -58,6 +59,16 @@ struct DatasetDigest: Equatable {
             page.withBytes(offset) { mix($0) }
             return true
         }
+    private mutating func mix(_ value: SortedSetValue) {
+        mix(number: 3)
+        var joined = DatasetDigest()
+        value.forEach(in: 0..<value.count) { member, score in
+            var element = DatasetDigest()
+            element.mix(member)
+            Decimal.formatReplyDouble(score).withSlice { element.mix($0) }
+            joined.join(element)
+        }
+        add(joined)
     }
 
     /// Adds a value with its type and whether it expires.

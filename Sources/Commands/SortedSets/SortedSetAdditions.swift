@@ -1,0 +1,149 @@
+import Bytes
+import Keyspace
+import RESP
+import Values
+
+/// The words before the pairs of ZADD.
+private struct AddOptions: OptionSet {
+    let rawValue: UInt8
+    static let nx = AddOptions(rawValue: 1 << 0)
+    static let xx = AddOptions(rawValue: 1 << 1)
+    static let gt = AddOptions(rawValue: 1 << 2)
+    static let lt = AddOptions(rawValue: 1 << 3)
+    static let ch = AddOptions(rawValue: 1 << 4)
+    static let incr = AddOptions(rawValue: 1 << 5)
+
+    static let names: [(StaticString, AddOptions)] = [
+        ("nx", .nx), ("xx", .xx), ("gt", .gt), ("lt", .lt), ("ch", .ch), ("incr", .incr),
+    ]
+
+    /// Why these can't stand together.
+    var conflict: StaticString? {
+        if isSuperset(of: [.nx, .xx]) { return ErrorText.addExistence }
+        let isAmbiguous = isSuperset(of: [.gt, .nx]) || isSuperset(of: [.lt, .nx]) || isSuperset(of: [.gt, .lt])
+        return isAmbiguous ? ErrorText.addComparison : nil
+    }
+}
+
+/// What one pair of ZADD does.
+private enum Addition {
+    case nothing
+    case notANumber
+    /// The score is what it was.
+    case same(Double)
+    case updates(Double)
+    case adds(Double)
+}
+
+/// The pairs of a ZADD and what has come of them.
+private struct Additions {
+    let arguments: Arguments
+    let options: AddOptions
+    let first: Int
+    let scores: [Double]
+
+    var added = 0
+    var updated = 0
+    /// The last score that a member has got or had, nil if all pairs were passed over.
+    var score: Double?
+    var isNotANumber = false
+
+    func member(_ pair: Int) -> ByteSlice { arguments[first + 2 * pair + 1] }
+
+    func outcome(of pair: Int, in value: SortedSetValue) -> Addition {
+        guard let old = value.score(of: member(pair)) else {
+            return options.contains(.xx) ? .nothing : .adds(scores[pair])
+        }
+        guard !options.contains(.nx) else { return .nothing }
+        let score = options.contains(.incr) ? old + scores[pair] : scores[pair]
+        guard !score.isNaN else { return .notANumber }
+        if options.contains(.lt), score >= old { return .nothing }
+        if options.contains(.gt), score <= old { return .nothing }
+        return score == old ? .same(score) : .updates(score)
+    }
+
+    /// Takes the pairs from `pair` on that change nothing. Returns the first that does.
+    mutating func pass(from pair: Int, in value: SortedSetValue) -> Int {
+        for pair in pair..<scores.count {
+            switch outcome(of: pair, in: value) {
+            case .nothing: continue
+            case .notANumber: isNotANumber = true
+            case .same(let same): score = same
+            case .updates, .adds: return pair
+            }
+        }
+        return scores.count
+    }
+
+    /// Carries out the pairs from `pair` on.
+    mutating func apply(from pair: Int, to value: SortedSetValue) {
+        for pair in pair..<scores.count {
+            switch outcome(of: pair, in: value) {
+            case .nothing: continue
+            // Only INCR can come to that, which has one pair: then nothing has been changed.
+            case .notANumber: isNotANumber = true
+            case .same(let same): score = same
+            case .updates(let new):
+                value.set(member(pair), new)
+                score = new
+                updated += 1
+            case .adds(let new):
+                value.set(member(pair), new)
+                score = new
+                added += 1
+            }
+        }
+    }
+
+    func reply(_ reply: UnsafeMutablePointer<ReplyWriter>) {
+        if isNotANumber { return reply.pointee.error(ErrorText.scoreNotANumber) }
+        guard options.contains(.incr) else {
+            return reply.pointee.integer(options.contains(.ch) ? added + updated : added)
+        }
+        if let score { reply.pointee.double(score) } else { reply.pointee.null() }
+    }
+}
+
+extension SortedSetCommands {
+    static func zadd(_ call: inout CommandContext) { add(&call, []) }
+
+    static func zincrby(_ call: inout CommandContext) { add(&call, .incr) }
+
+    private static func add(_ call: inout CommandContext, _ implied: AddOptions) {
+        let arguments = call.arguments
+        var options = implied
+        var first = 2
+        while first < arguments.count {
+            let word = arguments[first]
+            guard let option = AddOptions.names.first(where: { word.equalsIgnoringCase($0.0) })?.1 else { break }
+            options.insert(option)
+            first += 1
+        }
+        let words = arguments.count - first
+        guard words > 0, words % 2 == 0 else { return call.reply.pointee.error(ErrorText.syntax) }
+        if let conflict = options.conflict { return call.reply.pointee.error(conflict) }
+        if options.contains(.incr), words > 2 { return call.reply.pointee.error(ErrorText.addIncrement) }
+        var scores: [Double] = []
+        scores.reserveCapacity(words / 2)
+        for index in stride(from: first, to: arguments.count, by: 2) {
+            guard let score = Decimal.parseDouble(arguments[index]) else {
+                return call.reply.pointee.error(ErrorText.notFloat)
+            }
+            scores.append(score)
+        }
+        var additions = Additions(arguments: arguments, options: options, first: first, scores: scores)
+        switch call.collection(call.key, SortedSetValue.self, isRead: false) {
+        case .refused: return
+        case .missing:
+            if !options.contains(.xx) {
+                let value = SortedSetValue()
+                additions.apply(from: 0, to: value)
+                call.store(call.key, value)
+            }
+        case .found(let entry, let value):
+            let pair = additions.pass(from: 0, in: value)
+            if pair < scores.count { call.change(entry, value) { additions.apply(from: pair, to: $0) } }
+        }
+        additions.reply(call.reply)
+    }
+}

@@ -1,0 +1,113 @@
+import Bytes
+import Keyspace
+import RESP
+import Values
+
+extension SortedSetCommands {
+    static func zrem(_ call: inout CommandContext) {
+        let arguments = call.arguments
+        switch call.collection(call.key, SortedSetValue.self, isRead: false) {
+        case .refused: return
+        case .missing: call.reply.pointee.integer(0)
+        case .found(let entry, let value):
+            guard let first = (2..<arguments.count).first(where: { value.score(of: arguments[$0]) != nil }) else {
+                return call.reply.pointee.integer(0)
+            }
+            let removed = call.change(entry, value) { value in
+                (first..<arguments.count).reduce(0) { $0 + (value.remove(arguments[$1]) ? 1 : 0) }
+            }
+            call.reply.pointee.integer(removed)
+        }
+    }
+
+    static func zremrangebyrank(_ call: inout CommandContext) { removeInterval(&call, .ranks) }
+
+    static func zremrangebyscore(_ call: inout CommandContext) { removeInterval(&call, .scores) }
+
+    static func zremrangebylex(_ call: inout CommandContext) { removeInterval(&call, .members) }
+
+    private static func removeInterval(_ call: inout CommandContext, _ kind: SortedSetInterval.Kind) {
+        guard let interval = SortedSetInterval(call, kind, 2, 3) else { return }
+        switch call.collection(call.key, SortedSetValue.self, isRead: false) {
+        case .refused: return
+        case .missing: call.reply.pointee.integer(0)
+        case .found(let entry, let value):
+            let range = interval.range(in: value, isReversed: false)
+            if !range.isEmpty { call.change(entry, value) { $0.removeSubrange(range) } }
+            call.reply.pointee.integer(range.count)
+        }
+    }
+
+    // MARK: Taking from the ends
+
+    static func zpopmin(_ call: inout CommandContext) { popOne(&call, fromEnd: false) }
+
+    static func zpopmax(_ call: inout CommandContext) { popOne(&call, fromEnd: true) }
+
+    private static func popOne(_ call: inout CommandContext, fromEnd: Bool) {
+        guard call.arguments.count <= 3 else { return call.reply.pointee.error(ErrorText.syntax) }
+        let isCounted = call.arguments.count == 3
+        var count: Int64 = 1
+        if isCounted {
+            guard let number = Decimal.parseInt64(call.arguments[2]), number >= 0 else {
+                return call.reply.pointee.error(ErrorText.notPositive)
+            }
+            count = number
+        }
+        switch call.collection(call.key, SortedSetValue.self, isRead: false) {
+        case .refused: return
+        case .missing: call.reply.pointee.array(0)
+        case .found(let entry, let value):
+            guard count > 0 else { return call.reply.pointee.array(0) }
+            let isNested = isCounted && call.reply.pointee.version == 3
+            pop(&call, entry, value, count: Int(count), fromEnd: fromEnd, isNested: isNested)
+        }
+    }
+
+    /// Replies and removes up to `count` elements from one end.
+    private static func pop(
+        _ call: inout CommandContext, _ entry: Entry, _ value: SortedSetValue, count: Int, fromEnd: Bool,
+        isNested: Bool
+    ) {
+        let number = min(count, value.count)
+        let range = fromEnd ? value.count - number..<value.count : 0..<number
+        let writer = PairWriter(call.reply, withScores: true, isNested: isNested)
+        writer.begin(number)
+        value.forEach(in: range, reversed: fromEnd) { writer.write($0, $1) }
+        call.change(entry, value) { $0.removeSubrange(range) }
+    }
+
+    static func zmpop(_ call: inout CommandContext) {
+        let arguments = call.arguments
+        guard let keys = Decimal.parseInt64(arguments[1]), keys > 0 else {
+            return call.reply.pointee.error(ErrorText.numkeysZero)
+        }
+        guard keys < arguments.count - 2 else { return call.reply.pointee.error(ErrorText.syntax) }
+        let end = arguments[Int(keys) + 2]
+        let fromEnd = end.equalsIgnoringCase("max")
+        guard fromEnd || end.equalsIgnoringCase("min") else { return call.reply.pointee.error(ErrorText.syntax) }
+        var count: Int64 = 1
+        let rest = Int(keys) + 3
+        if rest < arguments.count {
+            guard arguments[rest].equalsIgnoringCase("count"), rest + 1 < arguments.count else {
+                return call.reply.pointee.error(ErrorText.syntax)
+            }
+            guard let number = Decimal.parseInt64(arguments[rest + 1]), number > 0 else {
+                return call.reply.pointee.error(ErrorText.popCount)
+            }
+            guard rest + 2 == arguments.count else { return call.reply.pointee.error(ErrorText.syntax) }
+            count = number
+        }
+        for index in 0..<call.keys.count {
+            switch call.collection(call.keys[index], SortedSetValue.self, isRead: false) {
+            case .refused: return
+            case .missing: continue
+            case .found(let entry, let value):
+                call.reply.pointee.array(2)
+                call.reply.pointee.bulk(call.keys[index].bytes)
+                return pop(&call, entry, value, count: Int(count), fromEnd: fromEnd, isNested: true)
+            }
+        }
+        call.reply.pointee.nullArray()
+    }
+}

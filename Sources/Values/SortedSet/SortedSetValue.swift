@@ -1,0 +1,483 @@
+import Bytes
+import CShims
+
+// A sorted set: members, each with a score, in the order of (score, member bytes).
+//
+// Small ones are one listpack of member, score, member, score ... in that order, as in Redis. Large ones stand twice:
+// a hash from member to score, and a counted tree of (score, member) that knows ranks. A set that has grown large stays
+// in that form. In hash and tree a score is its eight bytes, little endian; in the listpack it is text, or an integer
+// where it is one.
+
+/// The value of a sorted set.
+public final class SortedSetValue: CollectionValue, @unchecked Sendable {
+    // @unchecked: as the base class: the shard's lock guards it
+
+    /// The large form.
+    private final class Index {
+        var scores: PagedHash
+        var order: CountedTree
+
+        init() {
+            scores = PagedHash(width: 2)
+            order = CountedTree(width: 2)
+        }
+
+        init(copyOf other: Index) {
+            scores = other.scores.copy()
+            order = other.order.copy()
+        }
+
+        var memoryBytes: Int {
+            firn_block_size(Unmanaged.passUnretained(self).toOpaque()) + scores.memoryBytes + order.memoryBytes
+        }
+    }
+
+    /// The small form; nil if `index` is there.
+    private var list: Listpack?
+    private var index: Index?
+    private var elements = 0
+
+    public override init() {
+        list = Listpack()
+        super.init()
+    }
+
+    deinit { list?.free() }
+
+    public override class var valueType: ValueType { .zset }
+    public override var encodingName: StaticString { list == nil ? "skiplist" : "listpack" }
+    public override var count: Int { elements }
+
+    public override var memoryBytes: Int {
+        objectBytes + (list?.memoryBytes ?? 0) + (index?.memoryBytes ?? 0)
+    }
+
+    public override func copy() -> CollectionValue {
+        let result = SortedSetValue()
+        result.elements = elements
+        if let list {
+            result.adopt(list.copy())
+        } else {
+            result.adopt(Index(copyOf: large))
+        }
+        return result
+    }
+
+    private func adopt(_ fresh: Listpack) {
+        list?.free()
+        list = fresh
+    }
+
+    private func adopt(_ fresh: Index) {
+        list?.free()
+        list = nil
+        index = fresh
+    }
+
+    private var large: Index {
+        guard let index else { preconditionFailure("a sorted set in no form") }
+        return index
+    }
+
+    /// The listpack, in the small form: what DUMP holds.
+    public var listpack: Listpack? { list }
+
+    // MARK: Scores
+
+    /// The score at `at` of a listpack in the small form: nil if it is none.
+    static func listedScore(_ list: Listpack, _ at: Int) -> Double? {
+        switch list.item(at) {
+        case .integer(let number): Double(number)
+        case .bytes(let text): Decimal.parseDouble(text)
+        }
+    }
+
+    private static func score(_ list: Listpack, _ at: Int) -> Double {
+        guard let score = listedScore(list, at) else { preconditionFailure("an entry that is no score") }
+        return score
+    }
+
+    /// The score of eight bytes at `at`; nil if they are not eight.
+    static func binaryScore(_ page: Listpack, _ at: Int) -> Double? {
+        // Eight digits are kept as an integer: their text is the score.
+        page.withBytes(at) { bytes in
+            guard bytes.count == 8 else { return nil }
+            let bits = UnsafeRawPointer(bytes.base).loadUnaligned(as: UInt64.self)
+            return Double(bitPattern: UInt64(littleEndian: bits))
+        }
+    }
+
+    private static func pageScore(_ page: Listpack, _ at: Int) -> Double {
+        guard let score = binaryScore(page, at) else { preconditionFailure("an entry that is no binary score") }
+        return score
+    }
+
+    private static func withBytes<R>(_ score: Double, _ body: (ByteSlice) -> R) -> R {
+        withUnsafeBytes(of: score.bitPattern.littleEndian) { raw in
+            // Eight bytes have an address.
+            body(ByteSlice(raw.baseAddress.unsafelyUnwrapped, count: 8))
+        }
+    }
+
+    // MARK: Reading
+
+    public func score(of member: ByteSlice) -> Double? {
+        if let list {
+            return list.find(member, stride: 2).map { Self.score(list, list.next($0)) }
+        }
+        return large.scores.find(member).map { Self.pageScore($0.page, $0.page.next($0.offset)) }
+    }
+
+    /// The member's number in the order, from 0, and its score. O(log n).
+    public func rank(of member: ByteSlice) -> (rank: Int, score: Double)? {
+        if let list {
+            let number = StringForm.canonicalInteger(member)
+            var at = list.first
+            var rank = 0
+            while at < list.end {
+                if list.equals(at, member, number) { return (rank, Self.score(list, list.next(at))) }
+                at = list.advance(at, by: 2)
+                rank += 1
+            }
+            return nil
+        }
+        guard let score = score(of: member) else { return nil }
+        return (place(score, member).index, score)
+    }
+
+    /// Where an element is in the tree, or belongs.
+    private func place(_ score: Double, _ member: ByteSlice) -> (index: Int, place: CountedTree.Place?) {
+        large.order.lowerBound { page, at in
+            let other = Self.pageScore(page, at)
+            return other < score
+                || other == score && page.withBytes(page.next(at)) { $0.compare(member) < 0 }
+        }
+    }
+
+    /// Elements whose score is below `score` (`orEqual`: or the same), which are the first ones. O(log n).
+    public func count(below score: Double, orEqual: Bool) -> Int {
+        func isBefore(_ other: Double) -> Bool { orEqual ? other <= score : other < score }
+        guard let list else {
+            return large.order.lowerBound { page, at in isBefore(Self.pageScore(page, at)) }.index
+        }
+        return countListed(list) { at in isBefore(Self.score(list, list.next(at))) }
+    }
+
+    /// Elements whose member is before `member` (`orEqual`: or the same), in a set whose scores are all the same;
+    /// of another, some number. O(log n).
+    public func count(before member: ByteSlice, orEqual: Bool) -> Int {
+        func isBefore(_ other: ByteSlice) -> Bool {
+            let order = other.compare(member)
+            return order < 0 || orEqual && order == 0
+        }
+        guard let list else {
+            return large.order.lowerBound { page, at in page.withBytes(page.next(at), isBefore) }.index
+        }
+        return countListed(list) { at in list.withBytes(at, isBefore) }
+    }
+
+    private func countListed(_ list: Listpack, while isBefore: (Int) -> Bool) -> Int {
+        var at = list.first
+        var number = 0
+        while at < list.end, isBefore(at) {
+            at = list.advance(at, by: 2)
+            number += 1
+        }
+        return number
+    }
+
+    /// Calls `body` with member and score of the elements of `range`, which must be there; `reversed`: from the last of
+    /// them on. The bytes are valid during the call.
+    public func forEach(in range: Range<Int>, reversed: Bool = false, _ body: (ByteSlice, Double) -> Void) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= elements, "elements \(range) of \(elements)")
+        guard !range.isEmpty else { return }
+        guard let list else {
+            let step = { (page: Listpack, at: Int) -> Bool in
+                let score = Self.pageScore(page, at)
+                page.withBytes(page.next(at)) { body($0, score) }
+                return true
+            }
+            if reversed {
+                large.order.forEachReversed(in: range, step)
+            } else {
+                large.order.forEach(in: range, step)
+            }
+            return
+        }
+        var at = list.offset(of: 2 * (reversed ? range.upperBound - 1 : range.lowerBound))
+        for number in 0..<range.count {
+            let score = Self.score(list, list.next(at))
+            list.withBytes(at) { body($0, score) }
+            guard number + 1 < range.count else { return }
+            at = reversed ? list.previous(list.previous(at)) : list.advance(at, by: 2)
+        }
+    }
+
+    /// Calls `body` with elements from a cursor on, at least so many in the large form, else all; returns the cursor
+    /// that goes on, 0 at the end.
+    public func scan(_ cursor: UInt64, atLeast number: Int, _ body: (ByteSlice, Double) -> Void) -> UInt64 {
+        if list != nil {
+            forEach(in: 0..<elements, body)
+            return 0
+        }
+        return large.scores.scan(cursor, atLeast: number) { page, at in
+            let score = Self.pageScore(page, page.next(at))
+            page.withBytes(at) { body($0, score) }
+        }
+    }
+
+    // MARK: Changing
+
+    /// Gives a member a score, whether it was there or not. O(log n).
+    public func set(_ member: ByteSlice, _ score: Double) {
+        precondition(!score.isNaN, "a score that is not a number")
+        if let list {
+            if let at = list.find(member, stride: 2) {
+                return move(at, member, to: score)
+            }
+            let fits =
+                elements < CollectionLimits.zsetEntries.load(ordering: .relaxed)
+                && member.count <= CollectionLimits.zsetValueBytes.load(ordering: .relaxed)
+                && list.totalBytes + member.count < Self.largestListpack
+            if fits {
+                elements += 1
+                return insertListed(member, score)
+            }
+            convert()
+        }
+        let index = large
+        guard let found = index.scores.find(member) else {
+            elements += 1
+            Self.withBytes(score) { bytes in
+                index.scores.insert(member, bytes)
+                let place = place(score, member).place
+                index.order.insert(.bytes(bytes), .bytes(member), at: place)
+            }
+            return
+        }
+        let old = Self.pageScore(found.page, found.page.next(found.offset))
+        guard old != score else { return }
+        removeOrdered(member, old)
+        Self.withBytes(score) { bytes in
+            index.scores.replaceValue(at: found, with: bytes)
+            let place = place(score, member).place
+            index.order.insert(.bytes(bytes), .bytes(member), at: place)
+        }
+    }
+
+    /// Redis' bound for a listpack: 1 GiB.
+    private static let largestListpack = 1 << 30
+
+    /// Removes a member. Returns whether it was there.
+    @discardableResult
+    public func remove(_ member: ByteSlice) -> Bool {
+        if let list {
+            guard let at = list.find(member, stride: 2) else { return false }
+            removeListed(at, 1)
+        } else {
+            let index = large
+            guard let found = index.scores.find(member) else { return false }
+            removeOrdered(member, Self.pageScore(found.page, found.page.next(found.offset)))
+            index.scores.remove(at: found)
+        }
+        elements -= 1
+        return true
+    }
+
+    /// Removes the elements of `range`, which must be there.
+    public func removeSubrange(_ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= elements, "elements \(range) of \(elements)")
+        guard !range.isEmpty else { return }
+        if let list {
+            removeListed(list.offset(of: 2 * range.lowerBound), range.count)
+        } else {
+            let index = large
+            index.order.forEach(in: range) { page, at in
+                page.withBytes(page.next(at)) { _ = index.scores.remove($0) }
+                return true
+            }
+            index.order.removeSubrange(range)
+        }
+        elements -= range.count
+    }
+
+    private func removeOrdered(_ member: ByteSlice, _ score: Double) {
+        guard let place = place(score, member).place else { preconditionFailure("a member without its place") }
+        large.order.remove(at: place)
+    }
+
+    // MARK: The small form
+
+    private func removeListed(_ at: Int, _ number: Int) {
+        guard var list else { return }
+        list.remove(at, entries: 2 * number)
+        self.list = list
+    }
+
+    /// Gives the member at `at` another score.
+    private func move(_ at: Int, _ member: ByteSlice, to score: Double) {
+        guard let list, Self.score(list, list.next(at)) != score else { return }
+        removeListed(at, 1)
+        insertListed(member, score)
+    }
+
+    private func insertListed(_ member: ByteSlice, _ score: Double) {
+        guard var list else { return }
+        var at = list.first
+        while at < list.end {
+            let other = Self.score(list, list.next(at))
+            if other > score { break }
+            if other == score, list.withBytes(at, { $0.compare(member) > 0 }) { break }
+            at = list.advance(at, by: 2)
+        }
+        let behind = list.insert(member, at: at)
+        if abs(score) <= 0x1p62, let whole = Int64(exactly: score) {
+            list.insert(integer: whole, at: behind)
+        } else {
+            Decimal.formatReplyDouble(score).withSlice { _ = list.insert($0, at: behind) }
+        }
+        self.list = list
+    }
+
+    /// Goes to the large form.
+    private func convert() {
+        guard let list else { return }
+        let fresh = Index()
+        var at = list.first
+        while at < list.end {
+            let score = Self.score(list, list.next(at))
+            list.withBytes(at) { member in
+                Self.withBytes(score) { bytes in
+                    fresh.scores.insert(member, bytes)
+                    fresh.order.append(.bytes(bytes), .bytes(member))
+                }
+            }
+            at = list.advance(at, by: 2)
+        }
+        adopt(fresh)
+    }
+
+    // MARK: Flash
+
+    /// The forms on flash.
+    private static let listForm: UInt8 = 0
+    private static let treeForm: UInt8 = 1
+
+    /// Form 0: the listpack. Form 1: the tree's pages, each of which begins with its length; the hash is made anew.
+    public override func encode(into buffer: inout ByteBuffer) {
+        if let list {
+            buffer.append(Self.listForm)
+            buffer.append(list.bytes)
+            return
+        }
+        buffer.append(Self.treeForm)
+        buffer.reserve(large.order.memoryBytes)
+        large.order.forEachPage { page in
+            buffer.append(page.bytes)
+            return true
+        }
+    }
+
+    public override var encodedBytes: Int {
+        list.map { $0.totalBytes + 1 } ?? large.order.memoryBytes
+    }
+
+    /// The value from what `encode` has written; nil if the bytes are not in the format. O(bytes).
+    public static func decode(_ bytes: ByteSlice) -> SortedSetValue? {
+        guard bytes.count > 1 else { return nil }
+        switch bytes[0] {
+        case listForm: return decode(list: bytes.dropFirst(1))
+        case treeForm: return decode(pages: bytes.dropFirst(1))
+        default: return nil
+        }
+    }
+
+    private static func decode(list bytes: ByteSlice) -> SortedSetValue? {
+        guard let list = ListpackCheck.listpack(bytes) else { return nil }
+        let result = SortedSetValue()
+        result.adopt(list)
+        let entries = list.count
+        guard entries > 0, entries % 2 == 0 else { return nil }
+        result.elements = entries / 2
+        var numbers = Set<Int64>()
+        var texts = Set<ByteSlice>()
+        var before: (score: Double, at: Int)?
+        var at = list.first
+        while at < list.end {
+            let isNew =
+                switch list.item(at) {
+                case .integer(let number): numbers.insert(number).inserted
+                case .bytes(let text): StringForm.canonicalInteger(text) == nil && texts.insert(text).inserted
+                }
+            guard isNew, let score = listedScore(list, list.next(at)) else { return nil }
+            if let before {
+                let isBehind =
+                    before.score < score
+                    || before.score == score && isOrdered(list, before.at, list, at)
+                guard isBehind else { return nil }
+            }
+            before = (score, at)
+            at = list.advance(at, by: 2)
+        }
+        return result
+    }
+
+    private static func isOrdered(_ page: Listpack, _ at: Int, _ other: Listpack, _ otherAt: Int) -> Bool {
+        page.withBytes(at) { left in other.withBytes(otherAt) { right in left.compare(right) < 0 } }
+    }
+
+    private static func decode(pages bytes: ByteSlice) -> SortedSetValue? {
+        let index = Index()
+        var rest = bytes
+        var before: (score: Double, page: Listpack, at: Int)?
+        while !rest.isEmpty {
+            guard rest.count >= 4 else { return nil }
+            let length = UInt32(littleEndian: UnsafeRawPointer(rest.base).loadUnaligned(as: UInt32.self))
+            guard Int(length) <= rest.count, let page = ListpackCheck.listpack(rest.prefix(Int(length))) else {
+                return nil
+            }
+            rest = rest.dropFirst(Int(length))
+            guard !page.isEmpty, page.count % 2 == 0 else {
+                page.free()
+                return nil
+            }
+            // From here on the tree frees it.
+            index.order.appendPage(page)
+            var at = page.first
+            while at < page.end {
+                let member = page.next(at)
+                guard let score = binaryScore(page, at), !score.isNaN else { return nil }
+                if let before {
+                    let isBehind =
+                        before.score < score
+                        || before.score == score && isOrdered(before.page, before.at, page, member)
+                    guard isBehind else { return nil }
+                }
+                before = (score, page, member)
+                let isNew = page.withBytes(member) { name in
+                    guard index.scores.find(name) == nil else { return false }
+                    withBytes(score) { index.scores.insert(name, $0) }
+                    return true
+                }
+                guard isNew else { return nil }
+                at = page.next(member)
+            }
+        }
+        let result = SortedSetValue()
+        result.elements = index.order.count
+        result.adopt(index)
+        return result
+    }
+
+    // MARK: For tests
+
+    /// Traps unless hash and tree agree. O(bytes).
+    public func checkInvariants() {
+        guard let index else { return precondition((list?.count ?? -1) == 2 * elements, "a wrong count") }
+        index.scores.checkInvariants()
+        precondition(index.scores.count == elements && index.order.count == elements, "hash and tree differ")
+        forEach(in: 0..<elements) { member, score in
+            precondition(self.score(of: member) == score, "\(member) has another score in the hash")
+        }
+    }
+}
