@@ -57,9 +57,8 @@ struct RDBCursor {
 
 enum RDBCollections {
     /// Type bytes that `decode` knows.
-    static let types: Set<UInt8> = Set(RDBSets.types).union(hashTypes)
-    static let types: Set<UInt8> = Set(RDBLists.types)
-    static let types: Set<UInt8> = [
+    static let types: Set<UInt8> = Set(RDBLists.types).union(RDBSets.types).union(sortedSetTypes).union(hashTypes)
+    private static let sortedSetTypes: Set<UInt8> = [
         RDBSortedSets.text, RDBSortedSets.binary, RDBSortedSets.listpack,
     ]
 
@@ -68,8 +67,8 @@ enum RDBCollections {
         switch value {
         case let set as SetValue: return RDBSets.type(of: set)
         case let hash as HashValue: return hashType(hash)
-        case is ListValue: RDBLists.quicklist2
-        case let value as SortedSetValue: RDBSortedSets.type(of: value)
+        case is ListValue: return RDBLists.quicklist2
+        case let value as SortedSetValue: return RDBSortedSets.type(of: value)
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }

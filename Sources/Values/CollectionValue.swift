@@ -36,14 +36,10 @@ open class CollectionValue: @unchecked Sendable {
     public static func decode(_ type: ValueType, _ bytes: ByteSlice) -> CollectionValue? {
         switch type {
         case .string: nil
-        case .list: nil
-        case .set: SetValue.decode(bytes)
         case .list: ListValue.decode(bytes)
-        case .set: nil
-        case .zset: nil
-        case .hash: HashValue.decode(bytes)
+        case .set: SetValue.decode(bytes)
         case .zset: SortedSetValue.decode(bytes)
-        case .hash: nil
+        case .hash: HashValue.decode(bytes)
         }
     }
 

@@ -21,11 +21,6 @@ struct DatasetDigest: Equatable {
 
     mutating func join(_ other: DatasetDigest) { other.bytes.withSlice { join($0) } }
 
-    /// Adds what was joined elsewhere.
-    mutating func add(_ joined: DatasetDigest) {
-        for index in 0..<20 { bytes[index] ^= joined.bytes[index] }
-    }
-
     /// Adds data whose order matters.
     mutating func mix(_ data: ByteSlice) {
         join(data)
@@ -53,22 +48,26 @@ struct DatasetDigest: Equatable {
         mix(number: 2)
         set.forEach { member in
             SetValue.withText(of: member) { join($0) }
+            return true
+        }
+    }
+
     private mutating func mixList(_ list: ListValue) {
         mix(number: 1)
         list.forEach(in: 0..<list.count) { page, offset in
             page.withBytes(offset) { mix($0) }
             return true
         }
+    }
+
     private mutating func mix(_ value: SortedSetValue) {
         mix(number: 3)
-        var joined = DatasetDigest()
         value.forEach(in: 0..<value.count) { member, score in
             var element = DatasetDigest()
             element.mix(member)
             Decimal.formatReplyDouble(score).withSlice { element.mix($0) }
-            joined.join(element)
+            join(element)
         }
-        add(joined)
     }
 
     /// Adds a value with its type and whether it expires.
