@@ -21,6 +21,11 @@ struct DatasetDigest: Equatable {
 
     mutating func join(_ other: DatasetDigest) { other.bytes.withSlice { join($0) } }
 
+    /// Adds what was joined elsewhere.
+    mutating func add(_ joined: DatasetDigest) {
+        for index in 0..<20 { bytes[index] ^= joined.bytes[index] }
+    }
+
     /// Adds data whose order matters.
     mutating func mix(_ data: ByteSlice) {
         join(data)
