@@ -144,8 +144,6 @@ let golden: [(value: String, payload: String)] = [
     }
 
     @Test func namesTypesThatItCannotDecode() {
-        let list = bytes(hex: "120102090900000001000101ff0a0010828f9209b3f446")
-        #expect(failure { _ = try decoded(list) } == .unsupportedType(18))
         for type in UInt8(1)...25 where !RDBCollections.types.contains(type) {
             #expect(failure { _ = try decoded(sealed([type, 0])) } == .unsupportedType(type))
         }
