@@ -78,8 +78,6 @@ extension CollectionLimits {
         hashEntries.store(limits.hashMaxListpackEntries, ordering: .relaxed)
         hashValueBytes.store(limits.hashMaxListpackValueBytes, ordering: .relaxed)
         setIntsetEntries.store(limits.setMaxIntsetEntries, ordering: .relaxed)
-        setEntries.store(limits.setMaxListpackEntries, ordering: .relaxed)
-        setValueBytes.store(limits.setMaxListpackValueBytes, ordering: .relaxed)
         zsetEntries.store(limits.zsetMaxListpackEntries, ordering: .relaxed)
         zsetValueBytes.store(limits.zsetMaxListpackValueBytes, ordering: .relaxed)
         listPage.store(limits.listMaxListpackSize, ordering: .relaxed)

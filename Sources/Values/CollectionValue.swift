@@ -67,8 +67,6 @@ public enum CollectionLimits {
     public static let hashEntries = Atomic<Int>(512)
     public static let hashValueBytes = Atomic<Int>(64)
     public static let setIntsetEntries = Atomic<Int>(512)
-    public static let setEntries = Atomic<Int>(128)
-    public static let setValueBytes = Atomic<Int>(64)
     public static let zsetEntries = Atomic<Int>(128)
     public static let zsetValueBytes = Atomic<Int>(64)
     /// Positive: elements in a page; -1 to -5: 4 to 64 KiB in a page.
