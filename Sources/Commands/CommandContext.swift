@@ -101,6 +101,8 @@ public struct CommandContext: ~Copyable {
     public var request: BackgroundRequest?
     /// The answer to the request of the call's earlier run.
     public var answer: BackgroundAnswer?
+    /// Whether the call is part of a transaction: what would block answers as if its time had run out at once.
+    public var isInTransaction = false
     /// For choices that a reply shows. What a call draws before it asks for something isn't drawn again.
     public var random = RandomSource()
     /// The connection, for commands of the Server layer.

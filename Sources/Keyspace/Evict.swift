@@ -41,7 +41,9 @@ extension LockedKeyspace {
         guard let best else { return false }
         let record = part.pointee.table.slot(at: best.index).record
         Ledger.add(1, to: ledger.evicted)
-        delete(Entry(record: record, partition: part, shard: position.shard, index: best.index))
+        let entry = Entry(record: record, partition: part, shard: position.shard, index: best.index)
+        if notifies(.evicted) { add(.evicted, "evicted", record.key, space: space) }
+        delete(entry)
         return true
     }
 

@@ -30,7 +30,7 @@ public enum ColdEviction: Sendable {
 
 extension LockedKeyspace {
     /// Takes and releases the shard's lock.
-    public func coldView(shard: Int, space: Int) -> ColdView {
+    public mutating func coldView(shard: Int, space: Int) -> ColdView {
         lock(shard)
         defer { unlock(shard) }
         let part = partitions + (space * Position.shardCount + shard)
@@ -51,7 +51,8 @@ extension LockedKeyspace {
         guard part.pointee.table.find(position.tag, key) < 0 else { return .resident }
         guard part.pointee.burials == view.burials, part.pointee.departures == view.departures else { return .outdated }
         // A read of the key may be under way: what it brings must not be installed.
-        store.shards[view.shard].markStale(KeyRef(bytes: key, position: position, space: view.space))
+        let ref = KeyRef(bytes: key, position: position, space: view.space)
+        store.shards[view.shard].markStale(ref)
         let tombstone = Record.marker(key: key)
         tombstone.residence = Residency(.deleted, mayBeOnFlash: true)
         part.pointee.keys -= 1
@@ -60,6 +61,8 @@ extension LockedKeyspace {
         want(view.shard, Attention(tag: position.tag, space: UInt16(view.space)))
         Ledger.add(1, to: ledger.evicted)
         Ledger.add(1, to: ledger.changes)
+        notify(.evicted, "evicted", ref)
+        note(.evicted, ref)
         return .deleted
     }
 }

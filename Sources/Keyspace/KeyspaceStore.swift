@@ -28,6 +28,10 @@ public final class KeyspaceStore: @unchecked Sendable {
     public let idleLedger = Ledger()
     /// Whether a storage provider stands behind: else no key is ever cold.
     public let hasProvider: Bool
+    /// The classes of events that are wanted (`EventClasses`). Any thread.
+    public let eventClasses = Atomic<UInt32>(0)
+    /// Who is told of changes and events by threads without a listener of their own. Set before they start.
+    public unowned(unsafe) var listener: (any KeyspaceListener)?  // the server's, which owns the store
 
     /// A lock with a cache line to itself.
     @usableFromInline

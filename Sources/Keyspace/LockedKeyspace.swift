@@ -42,6 +42,12 @@ public struct LockedKeyspace: ~Copyable {
     /// Whether past-due keys are deleted when they are met; if not (CLIENT PAUSE) they only count as not found.
     public var deletesExpired = true
 
+    /// Who is told of what happens through this view; nil: the store's listener. See KeyChanges.
+    public unowned(unsafe) var listener: (any KeyspaceListener)?  // the server's, which outlives every view
+    @usableFromInline var changes: [KeyChange] = []
+    @usableFromInline var events: [KeyEvent] = []
+    @usableFromInline var hasNews = false
+
     public init(store: KeyspaceStore, ledger: Ledger) {
         self.store = store
         self.ledger = ledger
@@ -60,8 +66,12 @@ public struct LockedKeyspace: ~Copyable {
     @inlinable
     public func lock(_ shard: Int) { locks[shard].lock.lock() }
 
+    /// Gives a lock back; before the first of a call's, what the call has changed is told.
     @inlinable
-    public func unlock(_ shard: Int) { locks[shard].lock.unlock() }
+    public mutating func unlock(_ shard: Int) {
+        if hasNews { deliver() }
+        locks[shard].lock.unlock()
+    }
 
     @inlinable
     func partition(_ ref: KeyRef) -> UnsafeMutablePointer<Partition> {
@@ -156,6 +166,7 @@ public struct LockedKeyspace: ~Copyable {
         let part = partition(ref)
         let index = part.pointee.table.find(ref.position.tag, ref.bytes)
         Ledger.add(1, to: ledger.changes)
+        note(.written, ref)
         if index < 0 {
             insert(ref, record, part)
             return true
@@ -171,6 +182,7 @@ public struct LockedKeyspace: ~Copyable {
         if index >= 0 {
             let record = part.pointee.table[index].record
             if record.residence.isLive, record.replaceString(value) {
+                note(.written, ref)
                 markWritten(record)
                 if leavesTraces { touch(record) }
                 return
@@ -240,6 +252,7 @@ public struct LockedKeyspace: ~Copyable {
         let old = entry.record
         let before = old.memoryBytes
         let hadExpiry = old.hasExpiry
+        note(.written, entry)
         markWritten(old)
         let residence = old.residence
         let new = body(old)
@@ -258,6 +271,7 @@ public struct LockedKeyspace: ~Copyable {
     @inlinable
     public mutating func change<V: CollectionValue, R>(_ entry: Entry, _ value: V, _ body: (V) -> R) -> R {
         let before = value.memoryBytes
+        note(.written, entry)
         markWritten(entry.record)
         let result = body(value)
         account(value.memoryBytes - before)
@@ -265,11 +279,17 @@ public struct LockedKeyspace: ~Copyable {
     }
 
     /// Removes the key of a collection that a change has emptied.
-    public mutating func removeEmpty(_ entry: Entry) { remove(entry) }
+    public mutating func removeEmpty(_ entry: Entry) {
+        note(.deleted, entry)
+        remove(entry)
+    }
 
     /// Notes that the caller changes bytes of the entry's record where they are, layout and size staying the same.
     @inlinable
-    public mutating func updateInPlace(_ entry: Entry) { markWritten(entry.record) }
+    public mutating func updateInPlace(_ entry: Entry) {
+        note(.written, entry)
+        markWritten(entry.record)
+    }
 
     @inlinable
     func markWritten(_ record: Record) {
@@ -296,6 +316,7 @@ public struct LockedKeyspace: ~Copyable {
 
     public mutating func delete(_ entry: Entry) {
         Ledger.add(1, to: ledger.changes)
+        note(.deleted, entry)
         remove(entry)
     }
 
@@ -304,6 +325,8 @@ public struct LockedKeyspace: ~Copyable {
     mutating func expire(_ entry: Entry) {
         Ledger.add(1, to: ledger.expired)
         Ledger.add(1, to: ledger.changes)
+        if notifies(.expired) { add(.expired, "expired", entry.record.key, space: space(of: entry)) }
+        note(.expired, entry)
         remove(entry)
     }
 

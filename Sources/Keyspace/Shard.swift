@@ -47,6 +47,8 @@ public struct Shard: ~Copyable {
     /// At this many hints those that are of no use are thrown away; see `LockedKeyspace.want`.
     var attentionLimit = Shard.leastAttentionLimit
     static let leastAttentionLimit = 256
+    /// How many want to know of changes of this shard's keys; see KeyChanges.
+    @usableFromInline var observers = 0
 
     init() {}
 }

@@ -255,14 +255,14 @@ extension LockedKeyspace {
     }
 
     /// Hints of a shard that wait for attention. Takes and releases the lock.
-    public func attentionCount(shard: Int) -> Int {
+    public mutating func attentionCount(shard: Int) -> Int {
         lock(shard)
         defer { unlock(shard) }
         return store.shards[shard].attention.count
     }
 
     /// What could not be found out now shall be tried again. Takes and releases the lock.
-    public func postpone(_ item: Unresolved) {
+    public mutating func postpone(_ item: Unresolved) {
         lock(item.position.shard)
         defer { unlock(item.position.shard) }
         guard store.generations[item.space] == item.generation else { return }
@@ -272,7 +272,7 @@ extension LockedKeyspace {
     /// The count of keys of one shard and database at one moment, and the entries that may each make it one too
     /// large. As long as nothing is written to the provider, what it says of them settles the count. O(1) if nothing
     /// is open, else O(slots). Takes and releases the lock.
-    public func openCount(shard: Int, database: Int) -> (keys: Int, open: [Unresolved]) {
+    public mutating func openCount(shard: Int, database: Int) -> (keys: Int, open: [Unresolved]) {
         lock(shard)
         defer { unlock(shard) }
         let space = store.map[database]
