@@ -58,6 +58,7 @@ struct RDBCursor {
 enum RDBCollections {
     /// Type bytes that `decode` knows.
     static let types: Set<UInt8> = Set(RDBLists.types).union(RDBSets.types).union(sortedSetTypes).union(hashTypes)
+        .union(expiringHashTypes)
     private static let sortedSetTypes: Set<UInt8> = [
         RDBSortedSets.text, RDBSortedSets.binary, RDBSortedSets.listpack,
     ]
@@ -90,6 +91,7 @@ enum RDBCollections {
         case let type where RDBSets.types.contains(type): return try RDBSets.decode(type, &cursor)
         case RDBType.hash: return try decodeHash(&cursor)
         case RDBType.hashListpack: return try decodeHashListpack(&cursor)
+        case _ where expiringHashTypes.contains(type): return try decodeExpiringHash(type, &cursor)
         case _ where RDBLists.types.contains(type): return try RDBLists.decode(type, &cursor)
         case RDBSortedSets.text, RDBSortedSets.binary, RDBSortedSets.listpack:
             return try RDBSortedSets.decode(type, &cursor)

@@ -39,7 +39,15 @@ enum Gates {
             reply.pointee.error(ErrorText.noAuth)
             return .rejected
         }
-        if worker.core.isPausing.load(ordering: .relaxed), holds(entry, session, worker) { return .parked }
+        if worker.core.isPausing.load(ordering: .relaxed) {
+            if holds(entry, session, worker) { return .parked }
+            // A write that passes has found the pause over: it must not change what only stands in for a collection
+            // while nothing may be deleted (Keyspace/MemberExpiry).
+            let now = worker.context.pointee.now
+            worker.context.pointee.keyspace.deletesExpired = !worker.core.pause.holds(isWrite: true, now: now)
+        } else if !worker.context.pointee.keyspace.deletesExpired {
+            worker.context.pointee.keyspace.deletesExpired = true
+        }
         if entry.pointee.isDenied { return checkMemory(session, worker) }
         return .pass
     }

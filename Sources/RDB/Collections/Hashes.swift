@@ -6,6 +6,8 @@ import Values
 //     16  a listpack, in a string: what the packed form is written as
 //     4   number of pairs | field | value | field ...
 //
+// Where fields expire, ExpiringHashes writes other types.
+//
 // The forms of older servers, 13 (ziplist) and 9 (zipmap), are not read.
 
 extension RDBType {
@@ -17,10 +19,12 @@ extension RDBCollections {
     static let hashTypes: Set<UInt8> = [RDBType.hash, RDBType.hashListpack]
 
     static func hashType(_ hash: HashValue) -> UInt8 {
-        hash.listpack == nil ? RDBType.hash : RDBType.hashListpack
+        if hash.expiries != nil { return expiringHashType(hash) }
+        return hash.listpack == nil ? RDBType.hash : RDBType.hashListpack
     }
 
     static func append(hash: HashValue, compresses: Bool, to buffer: inout ByteBuffer) {
+        if hash.expiries != nil { return append(expiring: hash, compresses: compresses, to: &buffer) }
         if let listpack = hash.listpack {
             RDBEncoder.append(string: listpack.bytes, compresses: compresses, to: &buffer)
             return
@@ -33,7 +37,7 @@ extension RDBCollections {
         }
     }
 
-    private static func append(_ page: Listpack, _ at: Int, _ compresses: Bool, to buffer: inout ByteBuffer) {
+    static func append(_ page: Listpack, _ at: Int, _ compresses: Bool, to buffer: inout ByteBuffer) {
         switch page.item(at) {
         case .integer(let number): RDBEncoder.append(integer: number, to: &buffer)
         case .bytes(let slice): RDBEncoder.append(string: slice, compresses: compresses, to: &buffer)
