@@ -98,7 +98,7 @@ struct KeyPreparation: ~Copyable {
         }
         let store = context.keyspace.store
         for use in uses {
-            let bytes = context.arguments[use.argument]
+            let bytes = use.key(context.arguments)
             context.keys.append(
                 KeyRef(bytes: bytes, position: store.placement.position(of: bytes), space: use.database))
             needs.append(use.need)

@@ -297,6 +297,17 @@ public struct Record: @unchecked Sendable {
         firn_deallocate(raw, requestedBytes)
     }
 
+    /// Frees the record after its value has got another.
+    func freeMoved() {
+        // Not as `free`, which hands large values to the reaper: this one lives on.
+        if isCollection {
+            collectionReference.release()
+            firn_deallocate(raw, requestedBytes)
+        } else {
+            free()
+        }
+    }
+
     @usableFromInline
     func releaseValue() {
         if isExternal { externalReference.release() }

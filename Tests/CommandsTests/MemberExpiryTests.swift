@@ -12,6 +12,7 @@ import Values
     @Test func transcripts() {
         Transcript.check(HashExpiryCommands.rows, with: Self.others, transcripts: ["hashes-expiry"])
         Transcript.check(KeyDBCommands.rows, with: Self.others + HashExpiryCommands.rows, transcripts: ["keydb"])
+        Transcript.check(NestedHashCommands.rows, with: Self.others, transcripts: ["keydb-nested"])
     }
 
     private enum Kind: CaseIterable {

@@ -63,7 +63,7 @@ final class CommandClient {
     static let rows: [String: CommandRow] = {
         let all =
             StringCommands.rows + KeyCommands.rows + ListCommands.rows + SetCommands.rows + HashCommands.rows
-            + SortedSetCommands.rows + HashExpiryCommands.rows + KeyDBCommands.rows
+            + SortedSetCommands.rows + HashExpiryCommands.rows + KeyDBCommands.rows + NestedHashCommands.rows
         return Dictionary(uniqueKeysWithValues: all.map { ("\($0.name)", $0) })
     }()
 
@@ -103,7 +103,7 @@ final class CommandClient {
         let name = String(decoding: words[0], as: UTF8.self).lowercased()
         guard let row = Self.rows[name], let body = row.body else { preconditionFailure("no command \(name)") }
         let uses = Self.uses(row, arguments, database)
-        let names = uses.map { Name(arguments[$0.argument].string, needed: $0.need != .overwrite) }
+        let names = uses.map { Name($0.key(arguments).string, needed: $0.need != .overwrite) }
         let now = try client.call(names, database: database, writes: row.flags.contains(.denyOOM)) { _, refs in
             // The shards are locked by the client's view: any other may be used under its locks.
             let now = Clock.unixMilliseconds()
