@@ -31,7 +31,7 @@ final class LoopWorker: @unchecked Sendable {
     private var aheadCount = 0
     /// Those below have run, or will not.
     private var aheadNext = 0
-    /// EXEC has heeded CLIENT REPLY itself, command by command.
+    /// CLIENT REPLY is off, and EXEC has heeded that itself, command by command.
     var hasSettledReplies = false
 
     init(core: ServerCore) {
@@ -444,7 +444,9 @@ final class LoopWorker: @unchecked Sendable {
     private func suppress(_ session: ClientSession, start: Int) {
         switch session.replyMode {
         case .on: break
-        case .off: if !hasSettledReplies { context.pointee.reply.pointee.truncate(to: start) }
+        case .off:
+            if !hasSettledReplies { context.pointee.reply.pointee.truncate(to: start) }
+            hasSettledReplies = false
         case .skipNext: session.replyMode = .skipping
         case .skipping:
             context.pointee.reply.pointee.truncate(to: start)

@@ -86,7 +86,7 @@ extension LoopWorker {
         } else {
             reply.pointee.version = run.reply.pointee.version
             reply.pointee.append(run.reply.pointee)
-            hasSettledReplies = true
+            hasSettledReplies = session.replyMode == .off
         }
         session.endTransaction()
         return true
@@ -132,7 +132,7 @@ extension LoopWorker {
         }
         context.pointee.isInTransaction = false
         session.lastCommand.store(exec, ordering: .relaxed)
-        hasSettledReplies = true
+        hasSettledReplies = session.replyMode == .off
     }
 
     // MARK: One of the queue
