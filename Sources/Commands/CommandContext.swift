@@ -29,6 +29,8 @@ public enum BackgroundAnswer: Sendable {
 public struct CommandSettings: Sendable {
     /// Longest string, in bytes (`proto-max-bulk-len`).
     public var maximumStringBytes = 512 << 20
+    /// A collection of more bytes can't grow: with a flash tier, which keeps it in memory as a whole or not at all.
+    public var growingBytes = Int.max
     /// Whether DUMP compresses (`rdbcompression`).
     public var compressesDumps = true
     /// Minutes after which the LFU counter is decremented (`lfu-decay-time`).
@@ -105,6 +107,8 @@ public struct CommandContext: ~Copyable {
     public var answer: BackgroundAnswer?
     /// Whether the call is part of a transaction: what would block answers as if its time had run out at once.
     public var isInTransaction = false
+    /// Whether the call may need memory: set by the dispatcher for each.
+    public var mayGrow = false
     /// For choices that a reply shows. What a call draws before it asks for something isn't drawn again.
     public var random = RandomSource()
     /// The connection, for commands of the Server layer.

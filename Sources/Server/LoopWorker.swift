@@ -284,6 +284,7 @@ final class LoopWorker: @unchecked Sendable {
         let known = takeAhead(context.pointee.arguments)
         switch preparation.pointee.lock(entry, &context.pointee, known: known) {
         case .ready:
+            context.pointee.mayGrow = entry.pointee.isDenied
             body(&context.pointee)
             preparation.pointee.unlock(&context.pointee)
             return true

@@ -229,6 +229,11 @@ public final class ServerCore: @unchecked Sendable {
             limit: tier == nil ? settings.maxMemoryBytes : 0, policy: settings.maxMemoryPolicy,
             samples: settings.maxMemorySamples)
         tier?.update { $0.apply(settings) }
+        if let tier {
+            // Half of the room: else a collection that is read in leaves no other record any, and from all of it on
+            // no call that needs memory would ever find some.
+            commandSettings.withLock { $0.growingBytes = tier.recordLimit / 2 }
+        }
         slowLog.thresholdMicroseconds = Int64(settings.slowlogThresholdMicroseconds)
         slowLog.setMaximumLength(settings.slowlogMaxLength)
         latency.thresholdMilliseconds = Int64(settings.latencyMonitorThresholdMilliseconds)

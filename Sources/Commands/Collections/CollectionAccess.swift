@@ -8,13 +8,14 @@ import Values
 /// What a look-up of a collection came to.
 enum Found<V: CollectionValue> {
     case missing
-    /// Another type: the error has been replied.
+    /// Another type, or too large for what may make it larger: the error has been replied.
     case refused
     case found(Entry, V)
 }
 
 extension CommandContext {
-    /// The collection under `ref`; replies WRONGTYPE if the key holds another type. `isRead`: counts a hit or a miss,
+    /// The collection under `ref`; replies WRONGTYPE if the key holds another type, and refuses a collection that must not
+    /// grow to calls that may make it. `isRead`: counts a hit or a miss,
     /// as commands do that only read.
     @inline(__always)
     mutating func collection<V: CollectionValue>(_ ref: KeyRef, _ type: V.Type, isRead: Bool) -> Found<V> {
@@ -22,6 +23,10 @@ extension CommandContext {
         guard let entry else { return .missing }
         guard entry.record.type == V.valueType, let value = entry.record.collection else {
             reply.pointee.error(ErrorText.wrongType)
+            return .refused
+        }
+        if !isRead, mayGrow, settings.growingBytes < .max, value.memoryBytes > settings.growingBytes {
+            reply.pointee.error(ErrorText.collectionTooLarge)
             return .refused
         }
         // A record's type says of which class its collection is.

@@ -143,6 +143,7 @@ extension LoopWorker {
         }
         switch preparation.pointee.lock(command.entry, &context.pointee, known: nil) {
         case .ready:
+            context.pointee.mayGrow = command.entry.pointee.isDenied
             body(&context.pointee)
             preparation.pointee.unlock(&context.pointee)
         case .badKeys:
