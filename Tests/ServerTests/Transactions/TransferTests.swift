@@ -12,10 +12,10 @@ import Testing
 /// everything is dropped from RAM over and over. FIRN_SEED replays one, FIRN_OPERATIONS makes them longer.
 @Suite(.serialized) struct TransferTests {
     private static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
-    private static let seed = number("FIRN_SEED") ?? Entropy.seed() >> 16
-    private static let operations = Int(number("FIRN_OPERATIONS") ?? 400)
+    static let seed = number("FIRN_SEED") ?? Entropy.seed() >> 16
+    static let operations = Int(number("FIRN_OPERATIONS") ?? 150)
 
-    private static func nastyPlan() -> FaultPlan {
+    static func nastyPlan() -> FaultPlan {
         var plan = FaultPlan()
         plan.read.delay = .random(upToNanoseconds: 300_000)
         plan.read.failureProbability = 0.002
@@ -28,7 +28,7 @@ import Testing
         return plan
     }
 
-    private static func server(_ test: String) throws -> TestServer {
+    static func server(_ test: String) throws -> TestServer {
         print("\(test): FIRN_SEED=\(seed) FIRN_OPERATIONS=\(operations)")
         let server = try TestServer(["--maxmemory", "8mb"], threads: 3, isTiered: true)
         return server
