@@ -73,6 +73,15 @@ public struct LockedKeyspace: ~Copyable {
         locks[shard].lock.unlock()
     }
 
+    /// Whether any of the shard's keys is reserved for a call that is about to run. The shard is locked.
+    @inlinable
+    public func hasReserved(_ shard: Int) -> Bool { locks[shard].reserved != 0 }
+
+    /// One more (or, negative, fewer) of the shard's keys is reserved. The shard is locked.
+    public func reserve(_ shard: Int, _ more: Int) {
+        locks[shard].reserved = UInt32(Int(locks[shard].reserved) + more)
+    }
+
     @inlinable
     func partition(_ ref: KeyRef) -> UnsafeMutablePointer<Partition> {
         partitions + (ref.space &* Position.shardCount &+ ref.position.shard)

@@ -13,6 +13,10 @@ final class ParkedCall: FaultWaiter, @unchecked Sendable {
         case memory
         case background
         case pause
+        /// It has found nothing and waits for a key or for its time to be up: `ClientSession.blocked`.
+        case blocked
+        /// What was pushed for somebody who waits must reach him first.
+        case reserved
     }
 
     private let session: ClientSession

@@ -28,6 +28,7 @@ public final class ServerCore: @unchecked Sendable {
     public let latency: LatencyMonitor
     public let rates: InstantaneousRates
     public let control = ControlPool()
+    let observers: KeyspaceObservers
     let eviction: Eviction
     let ticks = Ticks()
     public private(set) var loops: LoopGroup! = nil  // set in `start`, before any loop runs
@@ -103,6 +104,8 @@ public final class ServerCore: @unchecked Sendable {
         latency = LatencyMonitor(thresholdMilliseconds: Int64(settings.latencyMonitorThresholdMilliseconds))
         rates = InstantaneousRates(nowMilliseconds: Clock.unixMilliseconds())
         eviction = Eviction(store: parts.store)
+        observers = KeyspaceObservers(store: parts.store)
+        parts.store.listener = observers
         shutdown = ShutdownCoordinator()
         disposalLedger = parts.store.makeLedger()
         maintenance = Maintenance(core: self)
@@ -337,6 +340,8 @@ extension ServerCore: FrontendService {
         workers[connection.loop.index].announce(bytes, number: number)
     }
 
+    public func alarm(_ loop: EventLoop) { workers[loop.index].alarm(loop) }
+
     public func announced(on loop: EventLoop) { workers[loop.index].announced() }
 
     public func protocolError(_ connection: Connection, _ error: ProtocolError) {
@@ -345,8 +350,9 @@ extension ServerCore: FrontendService {
     }
 
     /// A call that waits for flash runs and those behind it too: the peer may have sent all it wanted and still read.
-    /// One that waits for the end of a pause goes with its connection, as in Redis.
+    /// One that waits for the end of a pause, or in a command that blocks, goes with its connection, as in Redis.
     public func peerClosed(_ connection: Connection) -> Bool {
-        (connection as? ClientSession)?.parked?.reason == .pause
+        let reason = (connection as? ClientSession)?.parked?.reason
+        return reason == .pause || reason == .blocked
     }
 }

@@ -89,6 +89,7 @@ enum FlushCommands {
         }
         store.lockAll()
         store.swap(Int(first), Int(second))
+        context.core.observers.databasesChanged([Int(first), Int(second)])
         store.unlockAll()
         context.reply.pointee.ok()
     }
@@ -99,6 +100,7 @@ extension ServerCore {
     func flush(_ databases: [Int]) -> [KeyspaceStore.Detached] {
         store.lockAll()
         let detached = databases.map { store.detach(database: $0) }
+        observers.databasesChanged(databases)
         store.unlockAll()
         for part in detached where part.keys > 0 { tier?.bury(generation: part.generation) }
         return detached
