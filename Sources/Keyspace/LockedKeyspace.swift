@@ -44,6 +44,8 @@ public struct LockedKeyspace: ~Copyable {
 
     /// Who is told of what happens through this view; nil: the store's listener. See KeyChanges.
     public unowned(unsafe) var listener: (any KeyspaceListener)?  // the server's, which outlives every view
+    /// What the listener has to say about the last call's changes to who made the call; 0: nothing. The caller takes it.
+    public var heard: UInt64 = 0
     @usableFromInline var changes: [KeyChange] = []
     @usableFromInline var events: [KeyEvent] = []
     @usableFromInline var hasNews = false

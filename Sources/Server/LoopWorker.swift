@@ -221,6 +221,7 @@ final class LoopWorker: @unchecked Sendable {
         }
         if session.parked != nil { unpark(session) }
         finish(session, ran, start: start, failed: reply.pointee.errorCount != errors, &began)
+        if context.pointee.keyspace.heard != 0 { awaitConsequences(session) }
         return true
     }
 
@@ -356,7 +357,7 @@ final class LoopWorker: @unchecked Sendable {
 
     /// What others see of a call that waits: in the counts of the server and in the connection's line of CLIENT LIST.
     private func note(_ session: ClientSession, from old: ParkedCall.Reason?, to new: ParkedCall.Reason?) {
-        let (counted, counts) = (old.map { $0 != .blocked } ?? false, new.map { $0 != .blocked } ?? false)
+        let (counted, counts) = (old?.isParking ?? false, new?.isParking ?? false)
         if counts, !counted { core.parkedCalls.add(1, ordering: .relaxed) }
         if counted, !counts { core.parkedCalls.subtract(1, ordering: .relaxed) }
         session.isBlocked.store(new == .pause || new == .blocked, ordering: .relaxed)

@@ -8,7 +8,7 @@ import Synchronization
 final class ParkedCall: FaultWaiter, @unchecked Sendable {
     // @unchecked: as FaultWaiter; `answer` is written before `ready`, read after the resume that `ready` causes.
 
-    enum Reason: Sendable {
+    enum Reason: Equatable, Sendable {
         case keys
         case memory
         case background
@@ -17,6 +17,16 @@ final class ParkedCall: FaultWaiter, @unchecked Sendable {
         case blocked
         /// What was pushed for somebody who waits must reach him first.
         case reserved
+        /// None yet: the connection's next call waits until all that follows from its last has happened.
+        case consequences(chain: UInt64)
+
+        /// Whether it is a call that waits, and not in Redis' sense blocked.
+        var isParking: Bool {
+            switch self {
+            case .keys, .memory, .background, .pause, .reserved: true
+            case .blocked, .consequences: false
+            }
+        }
     }
 
     private let session: ClientSession

@@ -35,8 +35,8 @@ final class BlockedCall: @unchecked Sendable {
     let deadline: Int
     /// Its places in the queues, in the order of `keys`. Its loop only.
     var nodes: [WaitNode] = []
-    /// Its reservation's; see `Reservations`. Guarded by the lock of the reserved key's shard.
-    var ticket: UInt64 = 0
+    /// Its reservation's. Guarded by the lock of the reserved key's shard.
+    var ticket = Reservations.Ticket()
     /// Its place in `DeadlineHeap`, or -1. Its loop only.
     var heapIndex = -1
     private let word = Atomic<UInt>(0)
@@ -120,7 +120,7 @@ final class WaitQueue {
     /// The call that the key is reserved for: it has been claimed and will run.
     var holder: BlockedCall?
     /// The reservation's, while there is a holder.
-    var ticket: UInt64 = 0
+    var ticket = Reservations.Ticket()
     /// Connections with a call that needs the key and waits until it is reserved for nobody, in the order in which they
     /// came. One that is gone meanwhile does no harm.
     var outsiders: [ClientSession] = []

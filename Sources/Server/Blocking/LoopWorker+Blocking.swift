@@ -17,6 +17,12 @@ extension LoopWorker {
     /// A parked call comes again.
     func recall(_ session: ClientSession, _ parked: ParkedCall) -> Recall {
         let reply = context.pointee.reply
+        if case .consequences(let chain) = parked.reason {
+            // Not this call was parked, but the one before has had consequences.
+            if core.observers.waits.reservations.holdsUp(session, upTo: chain) { return .waits }
+            session.parked = nil
+            return .runs(isLetIn: false)
+        }
         switch session.blocked?.fate {
         case .waiting: return .waits
         case .timedOut, .unblocked(withError: false):
@@ -46,7 +52,7 @@ extension LoopWorker {
         guard let request = context.pointee.block else {
             if let call {
                 session.blocked = nil
-                core.observers.waits.served(call, in: &context.pointee.keyspace)
+                core.observers.waits.served(call, &context.pointee)
                 deadlines.remove(call)
             }
             preparation.pointee.unlock(&context.pointee)
@@ -103,6 +109,14 @@ extension LoopWorker {
             if call.decide(.timedOut) { call.wake() }
         }
         setAlarm(loop)
+    }
+
+    /// The call that has run has served others, or was served, and more follows: the connection's next call waits.
+    func awaitConsequences(_ session: ClientSession) {
+        let chain = context.pointee.keyspace.heard
+        context.pointee.keyspace.heard = 0
+        session.parked = ParkedCall(
+            session, .consequences(chain: chain), since: Clock.monotonicNanoseconds(), attempts: 0)
     }
 
     /// The session's call waits no more, however it has ended.

@@ -1,60 +1,84 @@
 import Platform
 import Synchronization
 
-/// All reservations that there are, in the order in which they were made.
+/// All reservations that there are, in the order in which they were made, and what follows from what.
 ///
-/// For commands that see keys without locking them one by one. What was pushed for somebody who waits is his, so
-/// FLUSHALL behind the push must not take it away, nor DBSIZE count it: such a command first lets the reservations end
-/// that there are when it comes. Later ones it doesn't wait for, or it might wait for ever.
+/// A call that is served may push to a list that others wait on (BLMOVE), so one push may have a *chain* of reservations
+/// as its consequence. A chain is known by the ticket of its first; it has ended when none of it is open, which is after
+/// the last call of it has run: the next is begun before the one that caused it ends.
+///
+/// Waiting for the ends of chains are
+///
+///  - commands that see keys without locking them one by one. What was pushed for somebody who waits is his, so FLUSHALL
+///    behind the push must not take it away, nor DBSIZE count it. They wait for the chains that there are when they
+///    come. Later ones they don't wait for, or they might wait for ever;
+///  - the next call of a connection whose last has begun a chain, or was part of one: a client that pushes and then
+///    looks finds everything done, as in Redis, also where it looks at keys that nobody waits on.
 final class Reservations: Sendable {
     private struct State {
         var next: UInt64 = 1
-        /// Tickets of those not yet ended, ascending.
-        var open: [UInt64] = []
-        /// Connections that wait until all reservations up to a ticket have ended, in the order in which they came.
+        /// Chains with open reservations, and how many, ascending.
+        var open: [(chain: UInt64, count: Int)] = []
+        /// Connections that wait until all chains up to one have ended.
         var waiting: [(last: UInt64, session: ClientSession)] = []
     }
     private let state = Monitor(State())
     private let open = Atomic<Int>(0)
 
+    struct Ticket {
+        /// A smaller one is older.
+        var number: UInt64 = 0
+        var chain: UInt64 = 0
+    }
+
     /// Whether there are any. Exact with all shards locked.
     var isEmpty: Bool { open.load(ordering: .relaxed) == 0 }
 
-    /// A key is reserved. Its shard is locked.
-    func begin() -> UInt64 {
+    /// A key is reserved, as a consequence of another reservation, which is still open, or of none. Its shard is
+    /// locked.
+    func begin(chain cause: UInt64?) -> Ticket {
         state.withLock { state in
-            defer { state.next += 1 }
-            state.open.append(state.next)
+            let number = state.next
+            state.next += 1
+            let chain = cause ?? number
+            if let index = state.open.lastIndex(where: { $0.chain == chain }) {
+                state.open[index].count += 1
+            } else {
+                precondition(cause == nil, "chain \(chain) goes on after its end")
+                state.open.append((chain, 1))
+            }
             open.store(state.open.count, ordering: .relaxed)
-            return state.next
+            return Ticket(number: number, chain: chain)
         }
     }
 
     /// A reservation has ended; its key's shard is still locked.
-    func end(_ ticket: UInt64) {
+    func end(_ ticket: Ticket) {
         let released: [ClientSession] = state.withLock { state in
-            guard let index = state.open.firstIndex(of: ticket) else {
+            guard let index = state.open.firstIndex(where: { $0.chain == ticket.chain }) else {
                 preconditionFailure("reservation \(ticket) has ended twice")
             }
+            state.open[index].count -= 1
+            if state.open[index].count > 0 { return [] }
             state.open.remove(at: index)
             open.store(state.open.count, ordering: .relaxed)
             if state.waiting.isEmpty { return [] }
-            let oldest = state.open.first ?? .max
-            var released: [ClientSession] = []
-            while let first = state.waiting.first, first.last < oldest {
-                released.append(first.session)
-                state.waiting.removeFirst()
-            }
-            return released
+            let oldest = state.open.first?.chain ?? .max
+            let released = state.waiting.filter { $0.last < oldest }
+            if !released.isEmpty { state.waiting.removeAll { $0.last < oldest } }
+            return released.map(\.session)
         }
         for session in released { session.loop.resume(session) }
     }
 
-    /// Whether there are reservations: then the connection is resumed when all of them have ended.
-    func holdsUp(_ session: ClientSession) -> Bool {
-        state.withLock { state in
-            guard let last = state.open.last else { return false }
-            state.waiting.append((last, session))
+    /// Whether there are chains, up to this one if one is named: then the connection is resumed when all of them have
+    /// ended.
+    func holdsUp(_ session: ClientSession, upTo last: UInt64? = nil) -> Bool {
+        if isEmpty, last == nil { return false }
+        return state.withLock { state in
+            guard let first = state.open.first?.chain, let newest = state.open.last?.chain else { return false }
+            if let last, first > last { return false }
+            state.waiting.append((last ?? newest, session))
             return true
         }
     }

@@ -21,8 +21,8 @@ import Values
 //  4. When it has run, it leaves its queues, and under the same locks the key is offered to the next. If there is
 //     nothing for anybody any more, those who were parked go on, first come, first served.
 //
-// So to all others a push and the calls that it serves are one step, though they run on different threads. Commands
-// that see keys without locking them (DBSIZE, SCAN, FLUSHALL) wait for the reservations that there are: `Reservations`.
+// So to all others a push and the calls that it serves are one step, though they run on different threads. Who sees keys
+// without locking them (DBSIZE, SCAN, FLUSHALL), or goes on after a push, waits for its consequences: `Reservations`.
 //
 // What keeps this right:
 //
@@ -110,6 +110,10 @@ final class WaitTable: @unchecked Sendable {
         }
     }
 
+    private func key(_ ref: KeyRef) -> WaitedKey {
+        WaitedKey(database: store.database(ofSpace: ref.space), key: ref.bytes.array)
+    }
+
     private func queue(_ key: WaitedKey, _ position: Position) -> WaitQueue {
         if let queue = queues[position.shard][key] { return queue }
         let queue = WaitQueue(key, position)
@@ -118,9 +122,16 @@ final class WaitTable: @unchecked Sendable {
     }
 
     /// A claimed call has run and has replied. Its keys' shards are still locked.
-    func served(_ call: BlockedCall, in keyspace: inout LockedKeyspace) {
+    func served(_ call: BlockedCall, _ context: inout CommandContext) {
         call.finish()
-        for node in call.nodes { depart(node, &keyspace, isSettled: true) }
+        // What it has pushed itself is offered as a consequence of what it was served.
+        for index in 0..<context.keys.count where !call.request.keys.contains(index) {
+            let ref = context.keys[index]
+            if let queue = queues[ref.position.shard][key(ref)] {
+                offer(queue, &context.keyspace, isSettled: true, chain: call.ticket.chain)
+            }
+        }
+        for node in call.nodes { depart(node, &context.keyspace, isSettled: true) }
         call.nodes = []
         _ = calls.withLock { $0.removeValue(forKey: call.session.id) }
     }
@@ -189,7 +200,8 @@ final class WaitTable: @unchecked Sendable {
     /// locked. `isSettled`: a key without an entry in RAM doesn't exist; else it may be on flash, and the call must run
     /// to find out.
     private func offer(
-        _ queue: WaitQueue, _ keyspace: inout LockedKeyspace, isSettled: Bool, except: BlockedCall? = nil
+        _ queue: WaitQueue, _ keyspace: inout LockedKeyspace, isSettled: Bool, chain: UInt64? = nil,
+        except: BlockedCall? = nil
     ) {
         guard queue.holder == nil, queue.first != nil else { return }
         queue.key.key.withSlice { bytes in
@@ -204,8 +216,9 @@ final class WaitTable: @unchecked Sendable {
                     node.call.decide(.claimed(key: node.index))
                 else { continue }
                 queue.holder = node.call
-                queue.ticket = reservations.begin()
+                queue.ticket = reservations.begin(chain: chain)
                 node.call.ticket = queue.ticket
+                keyspace.heard = queue.ticket.chain
                 keyspace.reserve(queue.position.shard, 1)
                 return node.call.wake()
             }
@@ -219,7 +232,7 @@ final class WaitTable: @unchecked Sendable {
         queue.holder = nil
         keyspace.reserve(queue.position.shard, -1)
         let ended = queue.ticket
-        offer(queue, &keyspace, isSettled: isSettled, except: except)
+        offer(queue, &keyspace, isSettled: isSettled, chain: ended.chain, except: except)
         // The new reservation, if there is one, is younger than those of claimed calls that wait here.
         queue.resume(onlyClaimed: queue.holder != nil)
         reservations.end(ended)
@@ -234,10 +247,9 @@ final class WaitTable: @unchecked Sendable {
             let shard = ref.position.shard
             // A call that waits looks at none of its keys but the one it holds.
             if !context.keyspace.hasReserved(shard) || own?.request.keys.contains(index) ?? false { continue }
-            let key = WaitedKey(database: store.database(ofSpace: ref.space), key: ref.bytes.array)
-            guard let queue = queues[shard][key], let holder = queue.holder, holder !== own else { continue }
+            guard let queue = queues[shard][key(ref)], let holder = queue.holder, holder !== own else { continue }
             if let own {
-                if queue.ticket > own.ticket { continue }
+                if queue.ticket.number > own.ticket.number { continue }
                 queue.claimed.append(session)
             } else {
                 queue.outsiders.append(session)
@@ -245,5 +257,15 @@ final class WaitTable: @unchecked Sendable {
             return true
         }
         return false
+    }
+}
+
+extension WaitTable {
+    /// Whether nobody waits and nothing is reserved. For tests: takes the locks.
+    package var isUnused: Bool {
+        store.lockAll()
+        defer { store.unlockAll() }
+        let hasQueues = (0..<Position.shardCount).contains { !queues[$0].isEmpty || store.isObservedOrReserved($0) }
+        return !hasQueues && reservations.isEmpty && calls.withLock { $0.isEmpty }
     }
 }
