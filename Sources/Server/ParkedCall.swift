@@ -13,6 +13,8 @@ final class ParkedCall: FaultWaiter, @unchecked Sendable {
         case memory
         case background
         case pause
+        /// The exclusive gate: until it opens or, for EXEC, until the transaction is through.
+        case exclusive
         /// It has found nothing and waits for a key or for its time to be up: `ClientSession.blocked`.
         case blocked
         /// What was pushed for somebody who waits must reach him first.
@@ -23,7 +25,7 @@ final class ParkedCall: FaultWaiter, @unchecked Sendable {
         /// Whether it is a call that waits, and not in Redis' sense blocked.
         var isParking: Bool {
             switch self {
-            case .keys, .memory, .background, .pause, .reserved: true
+            case .keys, .memory, .background, .pause, .exclusive, .reserved: true
             case .blocked, .consequences: false
             }
         }

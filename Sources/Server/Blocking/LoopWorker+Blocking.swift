@@ -15,11 +15,15 @@ extension LoopWorker {
     }
 
     /// A parked call comes again.
-    func recall(_ session: ClientSession, _ parked: ParkedCall) -> Recall {
+    func recall(
+        _ session: ClientSession, _ parked: ParkedCall, _ entry: UnsafePointer<CommandIndex.Entry>, start: Int
+    ) -> Recall {
         let reply = context.pointee.reply
         if case .consequences(let chain) = parked.reason {
             // Not this call was parked, but the one before has had consequences.
-            if core.observers.waits.reservations.holdsUp(session, upTo: chain) { return .waits }
+            if core.observers.waits.reservations.holdsUp(upTo: chain, { session.loop.resume(session) }) {
+                return .waits
+            }
             session.parked = nil
             return .runs(isLetIn: false)
         }
@@ -35,7 +39,8 @@ extension LoopWorker {
         case .claimed, nil: break
         }
         if let failure = parked.firstFailure {
-            reply.pointee.error("ERR the flash tier failed to read: \(failure)")
+            reply.pointee.error(ErrorText.readFailed(failure))
+            if session.isQueueing { refusedInMulti(session, entry, start: start) }
             return .answered
         }
         // What serves a waiting call belongs to the push, which the gates have let in: while it waits at a gate, nobody
@@ -125,6 +130,8 @@ extension LoopWorker {
         session.blocked = nil
         deadlines.remove(call)
         core.observers.waits.leave(call, in: &context.pointee.keyspace)
+        // What it gives on is no consequence of the call that runs.
+        context.pointee.keyspace.heard = 0
     }
 
     /// Parks a call without keys that sees those of others, until what was pushed for blocked calls has reached them.
@@ -132,7 +139,7 @@ extension LoopWorker {
     func waitsForReservations(_ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>) -> Bool {
         let reservations = core.observers.waits.reservations
         guard !reservations.isEmpty, !entry.pointee.flags.isDisjoint(with: [.write, .readOnly]),
-            session.parked == nil, reservations.holdsUp(session)
+            session.parked == nil, reservations.holdsUp({ session.loop.resume(session) })
         else { return false }
         _ = park(session, .reserved)
         return true

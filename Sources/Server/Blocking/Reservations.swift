@@ -13,14 +13,15 @@ import Synchronization
 ///    behind the push must not take it away, nor DBSIZE count it. They wait for the chains that there are when they
 ///    come. Later ones they don't wait for, or they might wait for ever;
 ///  - the next call of a connection whose last has begun a chain, or was part of one: a client that pushes and then
-///    looks finds everything done, as in Redis, also where it looks at keys that nobody waits on.
+///    looks finds everything done, as in Redis, also where it looks at keys that nobody waits on;
+///  - a transaction behind the exclusive gate, before it begins.
 final class Reservations: Sendable {
     private struct State {
         var next: UInt64 = 1
         /// Chains with open reservations, and how many, ascending.
         var open: [(chain: UInt64, count: Int)] = []
-        /// Connections that wait until all chains up to one have ended.
-        var waiting: [(last: UInt64, session: ClientSession)] = []
+        /// Who waits until all chains up to one have ended.
+        var waiting: [(last: UInt64, goOn: @Sendable () -> Void)] = []
     }
     private let state = Monitor(State())
     private let open = Atomic<Int>(0)
@@ -54,7 +55,7 @@ final class Reservations: Sendable {
 
     /// A reservation has ended; its key's shard is still locked.
     func end(_ ticket: Ticket) {
-        let released: [ClientSession] = state.withLock { state in
+        let released: [@Sendable () -> Void] = state.withLock { state in
             guard let index = state.open.firstIndex(where: { $0.chain == ticket.chain }) else {
                 preconditionFailure("reservation \(ticket) has ended twice")
             }
@@ -66,19 +67,19 @@ final class Reservations: Sendable {
             let oldest = state.open.first?.chain ?? .max
             let released = state.waiting.filter { $0.last < oldest }
             if !released.isEmpty { state.waiting.removeAll { $0.last < oldest } }
-            return released.map(\.session)
+            return released.map(\.goOn)
         }
-        for session in released { session.loop.resume(session) }
+        for goOn in released { goOn() }
     }
 
-    /// Whether there are chains, up to this one if one is named: then the connection is resumed when all of them have
-    /// ended.
-    func holdsUp(_ session: ClientSession, upTo last: UInt64? = nil) -> Bool {
+    /// Whether there are chains, up to this one if one is named: then `goOn` is called when all of them have ended, by any
+    /// thread, under locks.
+    func holdsUp(upTo last: UInt64? = nil, _ goOn: @escaping @Sendable () -> Void) -> Bool {
         if isEmpty, last == nil { return false }
         return state.withLock { state in
             guard let first = state.open.first?.chain, let newest = state.open.last?.chain else { return false }
             if let last, first > last { return false }
-            state.waiting.append((last ?? newest, session))
+            state.waiting.append((last ?? newest, goOn))
             return true
         }
     }

@@ -43,6 +43,9 @@ final class WaitTable: @unchecked Sendable {
     /// By shard.
     private let queues: UnsafeMutablePointer<[WaitedKey: WaitQueue]>
     let reservations = Reservations()
+    /// Keys that have changed in a transaction which has the exclusive gate: what it does is told as a whole.
+    private let postponed = Monitor<[WaitQueue]>([])
+    private let postpones = Atomic<Bool>(false)
     /// All blocked calls, by their connections' identifiers.
     private let calls = Monitor<[Int: BlockedCall]>([:])
 
@@ -196,6 +199,23 @@ final class WaitTable: @unchecked Sendable {
         }
     }
 
+    /// A transaction that has the exclusive gate begins. There are no reservations.
+    func beginTransaction() { postpones.store(true, ordering: .relaxed) }
+
+    /// The transaction is through, and no other command has run yet: offers what it has brought. Takes and releases locks.
+    func endTransaction(in keyspace: inout LockedKeyspace) {
+        postpones.store(false, ordering: .relaxed)
+        let changed = postponed.withLock { changed in
+            defer { changed = [] }
+            return changed
+        }
+        for queue in changed {
+            keyspace.lock(queue.position.shard)
+            offer(queue, &keyspace, isSettled: false)
+            keyspace.unlock(queue.position.shard)
+        }
+    }
+
     /// Reserves the key for the first call that waits for what is there now, unless it is reserved. The shard is
     /// locked. `isSettled`: a key without an entry in RAM doesn't exist; else it may be on flash, and the call must run
     /// to find out.
@@ -204,6 +224,7 @@ final class WaitTable: @unchecked Sendable {
         except: BlockedCall? = nil
     ) {
         guard queue.holder == nil, queue.first != nil else { return }
+        if postpones.load(ordering: .relaxed) { return postponed.withLock { $0.append(queue) } }
         queue.key.key.withSlice { bytes in
             let ref = KeyRef(
                 bytes: bytes, position: queue.position, space: store.space(ofDatabase: queue.key.database))
