@@ -109,6 +109,11 @@ final class CommandHarness {
             let before = writer.pointee.count
             body(&context)
             for shard in shards { context.keyspace.unlock(shard) }
+            if let wait = context.block {
+                // Nobody pushes meanwhile: its time runs out.
+                context.block = nil
+                wait.expired(writer)
+            }
             guard let request = context.request else {
                 precondition(writer.pointee.count > before, "\(row.name) wrote no reply")
                 return
