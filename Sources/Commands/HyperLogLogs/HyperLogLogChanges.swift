@@ -32,48 +32,46 @@ extension HyperLogLogCommands {
     static func pfadd(_ call: inout CommandContext) {
         guard let entry = call.keyspace.find(call.key) else {
             var draft = HyperLogLogDraft()
-            let change = add(call, &draft)
+            _ = add(call, &draft)
             draft.invalidate()
-            return finish(&call, draft, nil, change == .damaged ? .damaged : .made)
+            return finish(&call, draft, nil)
         }
         switch call.hyperLogLogForm(entry) {
         case nil: return
         case .dense: addDense(&call, entry)
         case .sparse:
             var draft = HyperLogLogDraft(copying: entry.record.storedBytes)
-            let change = add(call, &draft)
-            finish(&call, draft, entry, change)
+            switch add(call, &draft) {
+            case (false, false): call.reply.pointee.integer(0)
+            case (true, false): finish(&call, draft, entry)
+            case (let hasChanged, true):
+                // As in Redis, what came before the element that met the damage stays.
+                if hasChanged { call.storeDraft(draft, entry) }
+                call.reply.pointee.error(ErrorText.corruptHyperLogLog)
+            }
         }
     }
 
-    /// The elements up to the first that finds the draft damaged, as Redis keeps them.
+    /// Gives the draft the elements, up to the first that finds it damaged.
     private static func add(
         _ call: borrowing CommandContext, _ draft: inout HyperLogLogDraft
-    ) -> HyperLogLogDraft.Change {
-        var change = HyperLogLogDraft.Change.none
+    ) -> (hasChanged: Bool, isDamaged: Bool) {
+        var hasChanged = false
         for index in 2..<max(2, call.arguments.count) {
             let (register, rank) = HyperLogLog.place(of: call.arguments[index])
             switch draft.raise(register, to: rank, limitBytes: call.settings.sparseHyperLogLogBytes) {
             case .none: continue
-            case .made: change = .made
-            case .damaged: return .damaged
+            case .made: hasChanged = true
+            case .damaged: return (hasChanged, true)
             }
         }
-        return change
+        return (hasChanged, false)
     }
 
-    private static func finish(
-        _ call: inout CommandContext, _ draft: borrowing HyperLogLogDraft, _ entry: Entry?,
-        _ change: HyperLogLogDraft.Change
-    ) {
-        switch change {
-        case .damaged: call.reply.pointee.error(ErrorText.corruptHyperLogLog)
-        case .none: call.reply.pointee.integer(0)
-        case .made:
-            call.storeDraft(draft, entry)
-            call.keyspace.notify(.string, "pfadd", call.key)
-            call.reply.pointee.integer(1)
-        }
+    private static func finish(_ call: inout CommandContext, _ draft: borrowing HyperLogLogDraft, _ entry: Entry?) {
+        call.storeDraft(draft, entry)
+        call.keyspace.notify(.string, "pfadd", call.key)
+        call.reply.pointee.integer(1)
     }
 
     /// A dense one changes where it is, if at all.

@@ -108,11 +108,11 @@ public struct HyperLogLogDraft: ~Copyable {
             write(behind)
             return count
         }
-        // A damaged string may end within its last run.
-        let old = min(run.bytes, length - at)
-        let growth = count - old
+        let growth = count - run.bytes
         if growth > 0, length + growth > limitBytes { return false }
-        memmove(memory + at + count, memory + at + old, length - at - old)
+        // A damaged string may end within its last run: then it still does.
+        let behindRun = max(0, length - at - run.bytes)
+        memmove(memory + at + count, memory + at + run.bytes, behindRun)
         withUnsafeBytes(of: &fresh) { raw in
             for index in 0..<count { memory[at + index] = raw[index] }
         }
