@@ -168,7 +168,10 @@ extension LockedKeyspace {
             let happened = events
             changes = []
             events = []
-            (listener ?? store.listener)?.happened(changed, happened, in: &self)
+            if !changed.isEmpty || !happened.isEmpty {
+                (listener ?? store.listener)?.happened(changed, happened, in: &self)
+            }
         }
+        if !shadows.isEmpty { freeShadows() }
     }
 }
