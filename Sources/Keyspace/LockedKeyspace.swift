@@ -44,6 +44,8 @@ public struct LockedKeyspace: ~Copyable {
 
     /// Who is told of what happens through this view; nil: the store's listener. See KeyChanges.
     public unowned(unsafe) var listener: (any KeyspaceListener)?  // the server's, which outlives every view
+    /// What the listener has to say about the last call's changes to who made the call; 0: nothing. The caller takes it.
+    public var heard: UInt64 = 0
     @usableFromInline var changes: [KeyChange] = []
     @usableFromInline var events: [KeyEvent] = []
     @usableFromInline var hasNews = false
@@ -73,6 +75,15 @@ public struct LockedKeyspace: ~Copyable {
     public mutating func unlock(_ shard: Int) {
         if hasNews { deliver() }
         locks[shard].lock.unlock()
+    }
+
+    /// Whether any of the shard's keys is reserved for a call that is about to run. The shard is locked.
+    @inlinable
+    public func hasReserved(_ shard: Int) -> Bool { locks[shard].reserved != 0 }
+
+    /// One more (or, negative, fewer) of the shard's keys is reserved. The shard is locked.
+    public func reserve(_ shard: Int, _ more: Int) {
+        locks[shard].reserved = UInt32(Int(locks[shard].reserved) + more)
     }
 
     @inlinable

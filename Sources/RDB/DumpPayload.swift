@@ -1,4 +1,5 @@
 import Bytes
+import Synchronization
 
 // DUMP's payload:
 //
@@ -9,6 +10,8 @@ import Bytes
 /// A serialised value, as DUMP answers it and RESTORE and MIGRATE take it.
 public enum DumpPayload {
     static let footerBytes = 10
+    /// Whether payloads with a wrong checksum are taken: tests make some by hand.
+    public static let takesWrongChecksums = Atomic<Bool>(false)
 
     /// Appends the payload of `value` to `buffer`. O(n).
     public static func append(_ value: RDBValue, compresses: Bool = true, to buffer: inout ByteBuffer) {
@@ -29,6 +32,7 @@ public enum DumpPayload {
         guard body >= 0 else { throw .wrongVersionOrChecksum }
         let version = Int(payload[body]) | Int(payload[body + 1]) << 8
         guard version <= RDBFormat.newestReadable else { throw .wrongVersionOrChecksum }
+        if takesWrongChecksums.load(ordering: .relaxed) { return }
         let checksum = CRC64.checksum(payload[0..<body + 2])
         guard case .found(checksum, _) = RDBScan.littleEndian(payload, at: body + 2, bytes: 8) else {
             throw .wrongVersionOrChecksum
