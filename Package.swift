@@ -79,7 +79,10 @@ var targets: [Target] = [
     tests("Keyspace", ["Keyspace", "Values", "Platform", "Bytes", "CShims"]),
     tests(
         "Tiering",
-        ["Tiering", "Keyspace", "Values", "Storage", "StorageMemory", "StorageFaulty", "Platform", "Bytes", "CShims"]),
+        [
+            "Tiering", "Commands", "RESP", "Keyspace", "Values", "Storage", "StorageMemory", "StorageFaulty", "Platform",
+            "Bytes", "CShims",
+        ]),
     tests("Frontend", ["Frontend", "RESP", "Platform", "Bytes", "CShims"]),
     .testTarget(
         name: "StorageTests",
@@ -105,11 +108,11 @@ if !sanitizing {
             ]),
         // 7
         .executableTarget(
-            name: "firn-server", dependencies: ["CShims", "Platform", "Telemetry", "Configuration", "Server"],
+            name: "firn-server", dependencies: ["Configuration", "Server"],
             path: "Sources/firn-server", swiftSettings: optimised),
         .executableTarget(
             name: "firn-faulty-server",
-            dependencies: ["Platform", "Telemetry", "Configuration", "Storage", "StorageFaulty", "Server"],
+            dependencies: ["Configuration", "Storage", "StorageFaulty", "Server"],
             path: "Tests/FaultyServer", swiftSettings: optimised),
         tests("Tidy", []),
         tests(

@@ -24,7 +24,8 @@ public enum ColdEviction: Sendable {
     case deleted
     /// RAM has an entry for it: it is hot, or deleted already.
     case resident
-    /// Something left the partition since the view was taken, or its database was flushed: look again.
+    /// Something left the partition since the view was taken, its database was flushed, or deletions are held just now:
+    /// look again.
     case outdated
 }
 
@@ -39,15 +40,17 @@ extension LockedKeyspace {
             burials: part.pointee.burials, departures: part.pointee.departures)
     }
 
-    /// Deletes a key that was seen on flash after `view` was taken, with or without an expiry: leaves a tombstone for
+    /// Deletes a key that was seen on flash after `view` was taken, with or without an expiry of its own and of members: leaves a tombstone for
     /// the spiller. Takes and releases the shard's lock.
     public mutating func evictCold(
-        _ view: ColdView, position: Position, key: ByteSlice, hadExpiry: Bool
+        _ view: ColdView, position: Position, key: ByteSlice, hadExpiry: Bool, hadMemberExpiries: Bool = false
     ) -> ColdEviction {
         lock(view.shard)
         defer { unlock(view.shard) }
         let part = partitions + (view.space * Position.shardCount + view.shard)
-        guard store.generations[view.space] == view.generation else { return .outdated }
+        guard store.generations[view.space] == view.generation, !store.holdsDeletions.load(ordering: .relaxed) else {
+            return .outdated
+        }
         guard part.pointee.table.find(position.tag, key) < 0 else { return .resident }
         guard part.pointee.burials == view.burials, part.pointee.departures == view.departures else { return .outdated }
         // A read of the key may be under way: what it brings must not be installed.
@@ -56,7 +59,7 @@ extension LockedKeyspace {
         let tombstone = Record.marker(key: key)
         tombstone.residence = Residency(.deleted, mayBeOnFlash: true)
         part.pointee.keys -= 1
-        if hadExpiry { part.pointee.coldExpiring -= 1 }
+        moveCold(part, expiring: hadExpiry, members: hadMemberExpiries, by: -1)
         account(part.pointee.table.insert(position.tag, tombstone) + tombstone.memoryBytes)
         want(view.shard, Attention(tag: position.tag, space: UInt16(view.space)))
         Ledger.add(1, to: ledger.evicted)

@@ -4,6 +4,8 @@ import Synchronization
 // DUMP's payload:
 //
 //     type (1) | value | version (2, little-endian) | CRC-64 of all before (8, little-endian)
+//
+// Between value and version there may be the expiries of members, as KeyDB has them; see RDBMemberExpiries.
 
 /// A serialised value, as DUMP answers it and RESTORE and MIGRATE take it.
 public enum DumpPayload {
@@ -16,8 +18,10 @@ public enum DumpPayload {
         let before = buffer.count
         RDBEncoder.append(type: value, to: &buffer)
         RDBEncoder.append(body: value, compresses: compresses, to: &buffer)
-        buffer.append(UInt8(RDBFormat.version & 0xff))
-        buffer.append(UInt8(RDBFormat.version >> 8))
+        RDBMemberExpiries.append(value, to: &buffer)
+        let version = RDBEncoder.version(of: value)
+        buffer.append(UInt8(version & 0xff))
+        buffer.append(UInt8(version >> 8))
         let checksum = CRC64.checksum(buffer.slice.dropFirst(before))
         RDBEncoder.append(littleEndian: checksum, to: &buffer)
     }
@@ -48,7 +52,9 @@ public enum DumpPayload {
         if body[0] != RDBType.string {
             var cursor = RDBCursor(body, at: 1, maximumStringBytes: maximumStringBytes)
             do {
-                return .collection(try RDBCollections.decode(body[0], &cursor))
+                let collection = try RDBCollections.decode(body[0], &cursor)
+                try RDBMemberExpiries.decode(&cursor, for: collection)
+                return .collection(collection)
             } catch {
                 throw error == .truncated ? .badFormat : error
             }

@@ -58,7 +58,7 @@ struct RDBCursor {
 enum RDBCollections {
     /// Type bytes that `decode` knows.
     static let types: Set<UInt8> = Set(RDBLists.types).union(RDBSets.types).union(RDBSortedSets.types)
-        .union(hashTypes)
+        .union(hashTypes).union(expiringHashTypes)
 
     /// The type byte under which `append` writes this value.
     static func type(of value: CollectionValue) -> UInt8 {
@@ -87,6 +87,7 @@ enum RDBCollections {
         switch type {
         case let type where RDBSets.types.contains(type): return try RDBSets.decode(type, &cursor)
         case _ where hashTypes.contains(type): return try decodeHash(type, &cursor)
+        case _ where expiringHashTypes.contains(type): return try decodeExpiringHash(type, &cursor)
         case _ where RDBLists.types.contains(type): return try RDBLists.decode(type, &cursor)
         case _ where RDBSortedSets.types.contains(type): return try RDBSortedSets.decode(type, &cursor)
         default: throw type <= RDBType.largest ? .unsupportedType(type) : .badFormat

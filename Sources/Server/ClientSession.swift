@@ -19,6 +19,17 @@ public final class ClientSession: Connection, @unchecked Sendable {
     /// Bytes that the parked call's arguments take. Any thread reads.
     public let parkedBytes = Atomic<Int>(0)
 
+    /// What MULTI or WATCH has begun. Loop only.
+    var transaction: Transaction?
+    /// Whether commands are queued for EXEC. Loop only.
+    var isQueueing = false
+    /// A key that the client watches has changed. Any thread, under the key's shard's lock.
+    let hasBrokenWatch = Atomic<Bool>(false)
+    /// Commands queued (-1: not in MULTI), bytes of their arguments, keys watched. Any thread reads.
+    let queuedCommands = Atomic<Int>(-1)
+    let queuedBytes = Atomic<Int>(0)
+    let watchCount = Atomic<Int>(0)
+
     static let defaultUser = Array("default".utf8)
 
     /// Names that a client gives itself.
@@ -50,11 +61,14 @@ public final class ClientSession: Connection, @unchecked Sendable {
 
     /// The call that waits, if one does. Loop only.
     var parked: ParkedCall?
+    /// The call that waits for a key, if one does: it stays while the call, claimed, waits for flash. Loop only.
+    var blocked: BlockedCall?
     /// Requests, from the parked one on, whose cold keys have been asked for. Loop only.
     var readAhead = 0
-    /// Waits for the end of a CLIENT PAUSE rather than for a call's needs. Any thread reads.
-    public let isPaused = Atomic<Bool>(false)
-    /// A call waits for the flash tier: a key, memory, or a background job. Any thread reads.
+    /// Waits for the end of a CLIENT PAUSE, or in a command that blocks: what Redis calls blocked. Any thread reads.
+    public let isBlocked = Atomic<Bool>(false)
+    /// A call waits for the flash tier (a key, memory, or a background job) or behind a key that is reserved. Any thread
+    /// reads.
     public let waitsForFlash = Atomic<Bool>(false)
 
     /// Arguments of the running call that SLOWLOG must not show. Loop only; emptied after the call.

@@ -26,11 +26,15 @@ final class LoopWorker: @unchecked Sendable {
     /// Allocation after which they are compared again.
     private static let evaluationStride = 128 * 1024
     private var settingsVersion = -1
+    /// Of the loop's blocked calls.
+    var deadlines = DeadlineHeap()
     /// Keys whose memory was fetched ahead, in the order in which their requests will run.
     private let ahead = UnsafeMutablePointer<KeyAhead>.allocate(capacity: stride)
     private var aheadCount = 0
     /// Those below have run, or will not.
     private var aheadNext = 0
+    /// CLIENT REPLY is off, and EXEC has heeded that itself, command by command.
+    var hasSettledReplies = false
 
     init(core: ServerCore) {
         self.core = core
@@ -89,7 +93,7 @@ final class LoopWorker: @unchecked Sendable {
     }
 
     /// Clock and settings, once for a batch.
-    private func refresh(_ session: ClientSession) {
+    func refresh(_ session: ClientSession) {
         let now = session.loop.unixMilliseconds
         context.pointee.keyspace.now = now
         context.pointee.keyspace.accessClock.seconds = UInt32(truncatingIfNeeded: now / 1_000)
@@ -103,7 +107,7 @@ final class LoopWorker: @unchecked Sendable {
         }
     }
 
-    private func evaluate() {
+    func evaluate() {
         let bytes = ledger.memoryBytes.load(ordering: .relaxed)
         if bytes - evaluatedBytes > Self.evaluationStride || bytes < evaluatedBytes {
             if bytes > evaluatedBytes { tier?.evaluate() }
@@ -213,44 +217,56 @@ final class LoopWorker: @unchecked Sendable {
         let start = reply.pointee.count
         let errors = reply.pointee.errorCount
         var ran: UnsafePointer<CommandIndex.Entry>?
-        let finished = perform(session, &ran)
+        let finished = perform(session, start, &ran)
         if !finished {
             reply.pointee.truncate(to: start)
             return false
         }
         if session.parked != nil { unpark(session) }
         finish(session, ran, start: start, failed: reply.pointee.errorCount != errors, &began)
+        if context.pointee.keyspace.heard != 0 { awaitConsequences(session) }
         return true
     }
 
     /// Gates, keys, body. False: parked.
-    private func perform(_ session: ClientSession, _ ran: inout UnsafePointer<CommandIndex.Entry>?) -> Bool {
+    private func perform(
+        _ session: ClientSession, _ start: Int, _ ran: inout UnsafePointer<CommandIndex.Entry>?
+    ) -> Bool {
         let arguments = context.pointee.arguments
         guard var entry = index.find(arguments[0]) else {
             session.lastCommand.store(-1, ordering: .relaxed)
             Gates.unknownCommand(arguments, session)
+            if session.isQueueing { refusedInMulti(session, nil, start: start) }
             return true
         }
         if entry.pointee.hasSubcommands, arguments.count > 1 {
             guard let sub = index.find(arguments[1], in: entry) else {
                 session.lastCommand.store(-1, ordering: .relaxed)
                 Gates.unknownSubcommand(arguments, entry, context.pointee.reply)
+                if session.isQueueing { refusedInMulti(session, nil, start: start) }
                 return true
             }
             entry = sub
         }
         session.lastCommand.store(entry.pointee.number, ordering: .relaxed)
-        if let parked = session.parked, let failure = parked.firstFailure {
-            context.pointee.reply.pointee.error("ERR the flash tier failed to read: \(failure)")
-            ran = entry
-            return true
+        var isLetIn = false
+        if let parked = session.parked {
+            switch recall(session, parked, entry, start: start) {
+            case .runs(let skipsGates): isLetIn = skipsGates
+            case .answered:
+                ran = entry
+                return true
+            case .waits: return false
+            }
         }
-        switch Gates.check(entry, session, self) {
+        switch isLetIn ? .pass : Gates.check(entry, session, self) {
         case .pass: break
         case .rejected:
             statistics.rejected(entry.pointee.number)
+            if session.isQueueing { refusedInMulti(session, entry, start: start) }
             return true
         case .parked: return false
+        case .inMulti: return runInMulti(session, entry, &ran)
         }
         guard let body = entry.pointee.body else {
             Gates.wrongArity(entry, context.pointee.reply)
@@ -260,7 +276,13 @@ final class LoopWorker: @unchecked Sendable {
         ran = entry
         context.pointee.database = session.database.load(ordering: .relaxed)
         if entry.pointee.shape == .none {
+            if waitsForReservations(session, entry) { return false }
             body(&context.pointee)
+            if let request = context.pointee.block {
+                context.pointee.block = nil
+                waitWithoutKeys(session, request)
+                return false
+            }
         } else {
             guard runWithKeys(session, entry, body) else { return false }
         }
@@ -275,10 +297,14 @@ final class LoopWorker: @unchecked Sendable {
     ) -> Bool {
         let known = takeAhead(context.pointee.arguments)
         switch preparation.pointee.lock(entry, &context.pointee, known: known) {
-        case .ready:
-            body(&context.pointee)
+        case .ready: return runLocked(session, entry, body)
+        case .reserved:
+            guard core.observers.waits.holdsUp(session, &context.pointee) else {
+                return runLocked(session, entry, body)
+            }
             preparation.pointee.unlock(&context.pointee)
-            return true
+            _ = park(session, .reserved)
+            return false
         case .badKeys:
             // The arguments don't fit the specifications: the command says what is wrong, it has no keys to touch.
             context.pointee.keys.removeAll()
@@ -291,6 +317,18 @@ final class LoopWorker: @unchecked Sendable {
             call.arm()
             return false
         }
+    }
+
+    /// Runs a body whose keys' shards are locked, and unlocks them. False: the call waits.
+    @inline(__always)
+    private func runLocked(
+        _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>,
+        _ body: @Sendable (inout CommandContext) -> Void
+    ) -> Bool {
+        if entry.pointee.flags.contains(.blocking) { return runBlocking(session, body) }
+        body(&context.pointee)
+        preparation.pointee.unlock(&context.pointee)
+        return true
     }
 
     // MARK: Parking
@@ -312,24 +350,33 @@ final class LoopWorker: @unchecked Sendable {
         guard let call = session.parked else { return }
         session.parked = nil
         note(session, from: call.reason, to: nil)
+        if session.blocked != nil { unblock(session) }
         if !call.faults.isEmpty { context.pointee.keyspace.release(call.faults) }
     }
 
     /// The connection is gone with a call waiting.
     func abandon(_ session: ClientSession) {
+        if let transaction = session.transaction {
+            if let run = transaction.run, !run.hasBegun { core.gate.forget(run) }
+            session.endTransaction()
+        }
         guard let call = session.parked else { return }
         session.parked = nil
         note(session, from: call.reason, to: nil)
+        if session.blocked != nil { unblock(session) }
         if call.reason == .pause { core.pause.forget(call) }
+        if call.reason == .exclusive { core.gate.forget(call) }
         context.pointee.keyspace.abandon(call)
     }
 
     /// What others see of a call that waits: in the counts of the server and in the connection's line of CLIENT LIST.
     private func note(_ session: ClientSession, from old: ParkedCall.Reason?, to new: ParkedCall.Reason?) {
-        if old == nil { core.parkedCalls.add(1, ordering: .relaxed) }
-        if new == nil { core.parkedCalls.subtract(1, ordering: .relaxed) }
-        session.isPaused.store(new == .pause, ordering: .relaxed)
-        session.waitsForFlash.store(new != nil && new != .pause, ordering: .relaxed)
+        let (counted, counts) = (old?.isParking ?? false, new?.isParking ?? false)
+        if counts, !counted { core.parkedCalls.add(1, ordering: .relaxed) }
+        if counted, !counts { core.parkedCalls.subtract(1, ordering: .relaxed) }
+        session.isBlocked.store(new == .pause || new == .blocked, ordering: .relaxed)
+        session.waitsForFlash.store(
+            new == .keys || new == .memory || new == .background || new == .reserved, ordering: .relaxed)
         let bytes = new == nil ? 0 : context.pointee.arguments.buffer.reduce(0) { $0 + $1.count }
         session.parkedBytes.store(bytes, ordering: .relaxed)
     }
@@ -398,12 +445,20 @@ final class LoopWorker: @unchecked Sendable {
             core.errorCounts.count(context.pointee.reply.pointee.lastErrorCode.array)
         }
         if let entry = ran {
-            statistics.executed(entry.pointee.number, nanoseconds: duration, failed: failed)
-            Ledger.add(1, to: session.commandCount)
-            if duration >= core.slowNanoseconds.load(ordering: .relaxed) { recordSlow(session, entry, duration) }
-            if !session.redactedArguments.isEmpty { session.redactedArguments = [] }
+            account(session, entry, duration, failed: failed)
         }
         if session.replyMode != .on { suppress(session, start: start) }
+    }
+
+    /// The statistics of a command that has run.
+    @inline(__always)
+    func account(
+        _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>, _ nanoseconds: Int64, failed: Bool
+    ) {
+        statistics.executed(entry.pointee.number, nanoseconds: nanoseconds, failed: failed)
+        Ledger.add(1, to: session.commandCount)
+        if nanoseconds >= core.slowNanoseconds.load(ordering: .relaxed) { recordSlow(session, entry, nanoseconds) }
+        if !session.redactedArguments.isEmpty { session.redactedArguments = [] }
     }
 
     private func recordSlow(
@@ -423,7 +478,9 @@ final class LoopWorker: @unchecked Sendable {
     private func suppress(_ session: ClientSession, start: Int) {
         switch session.replyMode {
         case .on: break
-        case .off: context.pointee.reply.pointee.truncate(to: start)
+        case .off:
+            if !hasSettledReplies { context.pointee.reply.pointee.truncate(to: start) }
+            hasSettledReplies = false
         case .skipNext: session.replyMode = .skipping
         case .skipping:
             context.pointee.reply.pointee.truncate(to: start)

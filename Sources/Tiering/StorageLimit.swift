@@ -5,7 +5,7 @@ import Storage
 import Synchronization
 import Values
 
-/// The thread that keeps the provider's size on disk below `maxstorage`.
+/// The thread that keeps the provider's size on disk below `maxstorage`, and has written anew what flushes left.
 ///
 /// It looks ten times a second. Above the limit writes are refused (`noeviction`), or keys are deleted: from nine
 /// tenths of the limit on (so that writers are met only by the last tenth) until what is left would fit into eight.
@@ -24,6 +24,8 @@ final class StorageLimit: Sendable {
     private static let pauseNanoseconds: Int64 = 100_000_000
     /// Everything is compacted this often at most.
     private static let compactionNanoseconds: Int64 = 2_000_000_000
+    /// What flushes have left is written anew this often at most.
+    private static let rewriteNanoseconds: Int64 = 1_000_000_000
 
     init(tier: Tier) { self.tier = tier }
 
@@ -61,13 +63,26 @@ final class StorageLimit: Sendable {
             }
             tier.waitForStorage(limit > 0 && used > limit && !refuses)
             if refuses { _ = upkeep.compact(tier) }
+            upkeep.rewriteLeftovers(tier)
         }
     }
 
-    /// Compactions of everything: after something was written since the last one, and not all the time.
+    /// Work that takes long. Compactions of everything: after something was written since the last one, and not all the
+    /// time.
     private struct Upkeep {
         private var endedAt: Int64 = 0
         private var operations = 0
+        private var rewrittenAt: Int64 = 0
+
+        /// What flushes have left because it lies among live data.
+        mutating func rewriteLeftovers(_ tier: Tier) {
+            guard tier.hasLeftovers, case .good = tier.provider.health,
+                Clock.monotonicNanoseconds() - rewrittenAt > StorageLimit.rewriteNanoseconds
+            else { return }
+            // What fails is tried again, and the spiller says why nothing can be written.
+            try? tier.rewriteLeftovers()
+            rewrittenAt = Clock.monotonicNanoseconds()
+        }
 
         /// Whether it has compacted.
         mutating func compact(_ tier: Tier) -> Bool {
@@ -153,7 +168,10 @@ final class StorageLimit: Sendable {
                     // leave it.
                     guard let head = RecordEncoding.head(value) else { continue }
                     from = UInt64(position.bits)
-                    switch keyspace.evictCold(view, position: position, key: key, hadExpiry: head.expiry != nil) {
+                    let outcome = keyspace.evictCold(
+                        view, position: position, key: key, hadExpiry: head.expiry != nil,
+                        hadMemberExpiries: head.memberExpiry != nil)
+                    switch outcome {
                     case .deleted: freed += name.count + value.count
                     case .resident: break
                     case .outdated: isOutdated = true
@@ -202,8 +220,9 @@ final class StorageLimit: Sendable {
             var name = ByteBuffer()
             FlashKey.record(generation: generation, position: position, key: key, into: &name)
             guard case .found(let value) = try tier.readUntilServed(name.slice),
-                RecordEncoding.head(value.slice)?.expiry == due,
-                case .deleted = keyspace.evictCold(view, position: position, key: key, hadExpiry: true)
+                let head = RecordEncoding.head(value.slice), head.expiry == due,
+                case .deleted = keyspace.evictCold(
+                    view, position: position, key: key, hadExpiry: true, hadMemberExpiries: head.memberExpiry != nil)
             else { return 0 }
             return name.count + value.slice.count
         }

@@ -93,7 +93,7 @@ extension Record {
         if newExpiry == nil, !hasExpiry { return self }
         let result = copy(key: key, expiry: newExpiry, isMove: true)
         result.residency = residency
-        free()
+        freeMoved()
         return result
     }
 }

@@ -7,6 +7,8 @@ import Values
 //     4   number of pairs | field | value | field ...
 //     13  a ziplist of field, value, field ..., in a string: of servers before 7.0
 //     9   a zipmap, in a string: of servers before 2.6
+//
+// Where fields expire, ExpiringHashes writes other types.
 
 extension RDBType {
     static let hash: UInt8 = 4
@@ -21,10 +23,12 @@ extension RDBCollections {
     ]
 
     static func hashType(_ hash: HashValue) -> UInt8 {
-        hash.listpack == nil ? RDBType.hash : RDBType.hashListpack
+        if hash.expiries != nil { return expiringHashType(hash) }
+        return hash.listpack == nil ? RDBType.hash : RDBType.hashListpack
     }
 
     static func append(hash: HashValue, compresses: Bool, to buffer: inout ByteBuffer) {
+        if hash.expiries != nil { return append(expiring: hash, compresses: compresses, to: &buffer) }
         if let listpack = hash.listpack {
             RDBEncoder.append(string: listpack.bytes, compresses: compresses, to: &buffer)
             return
@@ -37,7 +41,7 @@ extension RDBCollections {
         }
     }
 
-    private static func append(_ page: Listpack, _ at: Int, _ compresses: Bool, to buffer: inout ByteBuffer) {
+    static func append(_ page: Listpack, _ at: Int, _ compresses: Bool, to buffer: inout ByteBuffer) {
         switch page.item(at) {
         case .integer(let number): RDBEncoder.append(integer: number, to: &buffer)
         case .bytes(let slice): RDBEncoder.append(string: slice, compresses: compresses, to: &buffer)
