@@ -119,8 +119,7 @@ extension KeyCommands {
         } catch RDBError.wrongVersionOrChecksum {
             context.reply.pointee.error(ErrorText.wrongPayload)
         } catch {
-            // Redis' words: monitoring looks for them.
-            context.warn?("Bad data format in RESTORE: integrity check failed (\(error)).")
+            context.warn?("Bad data format in RESTORE: \(DumpPayload.complaint(context.arguments[3]))")
             context.reply.pointee.error(ErrorText.badPayload)
         }
         return nil
