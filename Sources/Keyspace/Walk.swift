@@ -152,6 +152,7 @@ extension ValueType {
         case .set: "set"
         case .zset: "zset"
         case .hash: "hash"
+        case .stream: "stream"
         }
     }
 }

@@ -58,6 +58,7 @@ struct RDBCursor {
 enum RDBCollections {
     /// Type bytes that `decode` knows.
     static let types: Set<UInt8> = Set(RDBLists.types).union(RDBSets.types).union(sortedSetTypes).union(hashTypes)
+        .union(RDBStreams.types)
     private static let sortedSetTypes: Set<UInt8> = [
         RDBSortedSets.text, RDBSortedSets.binary, RDBSortedSets.listpack,
     ]
@@ -69,6 +70,7 @@ enum RDBCollections {
         case let hash as HashValue: return hashType(hash)
         case is ListValue: return RDBLists.quicklist2
         case let value as SortedSetValue: return RDBSortedSets.type(of: value)
+        case is StreamValue: return RDBStreams.second
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }
@@ -80,11 +82,13 @@ enum RDBCollections {
         case let hash as HashValue: append(hash: hash, compresses: compresses, to: &buffer)
         case let list as ListValue: RDBLists.append(list, compresses: compresses, to: &buffer)
         case let value as SortedSetValue: RDBSortedSets.append(value, compresses: compresses, to: &buffer)
+        case let stream as StreamValue: RDBStreams.append(stream, compresses: compresses, to: &buffer)
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }
 
-    /// The value that stands behind type byte `type`. An empty collection is `.badFormat`, as in Redis.
+    /// The value that stands behind type byte `type`. An empty collection is `.badFormat`, as in Redis; but a stream may
+    /// be empty.
     static func decode(_ type: UInt8, _ cursor: inout RDBCursor) throws(RDBError) -> CollectionValue {
         switch type {
         case let type where RDBSets.types.contains(type): return try RDBSets.decode(type, &cursor)
@@ -93,6 +97,7 @@ enum RDBCollections {
         case _ where RDBLists.types.contains(type): return try RDBLists.decode(type, &cursor)
         case RDBSortedSets.text, RDBSortedSets.binary, RDBSortedSets.listpack:
             return try RDBSortedSets.decode(type, &cursor)
+        case _ where RDBStreams.types.contains(type): return try RDBStreams.decode(type, &cursor)
         default: throw type <= RDBType.largest ? .unsupportedType(type) : .badFormat
         }
     }
