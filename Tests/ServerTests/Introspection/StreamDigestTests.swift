@@ -18,7 +18,7 @@ import Testing
             #expect(try client.call("type", "s") == .simple("stream"))
             #expect(try client.call("debug", "digest-value", "s") == digest)
             #expect(try client.call("flushall", "cache") == .ok)
-            #expect(try client.call("xpending", "s", "g", "-", "+", "10", "Alice").elements?.count == 1)
+            #expect(try client.call("xpending", "s", "g", "-", "+", "10", "Alice").elements.count == 1)
             #expect(try client.call("dump", "s") == dump)
             #expect(try client.call("debug", "reload") == .ok)
         }
