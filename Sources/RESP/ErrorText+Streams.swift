@@ -45,6 +45,10 @@ extension ErrorText {
         ERR The > ID can be specified only when calling XREADGROUP using the GROUP <group> <consumer> option.
         """
 
+    public static let readStreamGone: StaticString = "UNBLOCKED the stream key no longer exists"
+    public static let readGroupGone: StaticString =
+        "NOGROUP the consumer group this client was blocked on no longer exists"
+
     public static let groupEntriesRead: StaticString = "ERR value for ENTRIESREAD must be positive or -1"
     public static let groupWithoutKey: StaticString = """
         ERR The XGROUP subcommand requires the key to exist. Note that for CREATE you may want to use the MKSTREAM \

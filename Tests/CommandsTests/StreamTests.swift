@@ -76,7 +76,7 @@ import Testing
             ("XGROUP CREATE s g 0", ["xgroup-create"], false),
             ("XGROUP CREATE s g 0", [], false),
             ("XGROUP CREATE new g 0 MKSTREAM", ["xgroup-create"], true),
-            ("XGROUP SETID s g 0", ["xgroup-setid"], false),
+            ("XGROUP SETID s g 0", ["xgroup-setid"], true),
             ("XGROUP CREATECONSUMER s g Alice", ["xgroup-createconsumer"], false),
             ("XREADGROUP GROUP g Alice COUNT 1 STREAMS s >", [], false),
             ("XREADGROUP GROUP g Bob STREAMS s >", ["xgroup-createconsumer"], false),

@@ -103,7 +103,8 @@ extension StreamCommands {
             }
             id = given
         }
-        call.keyspace.change(found.entry, found.stream, isNoted: false) { _ in
+        // Noted: it may go back, and who waits for new entries finds some.
+        call.keyspace.change(found.entry, found.stream) { _ in
             found.group.lastID = id
             found.group.entriesRead = options.entriesRead
         }

@@ -62,18 +62,11 @@ extension StreamCommands {
     }
 
     static func xread(_ call: inout CommandContext) {
-        guard let request = ReadRequest(call, isGroup: false) else { return }
-        var wanted: [StreamID] = []
-        for number in 0..<request.streams {
-            let found = call.collection(call.keys[number], StreamValue.self, isRead: true)
-            if case .refused = found { return }
-            guard let id = wantedID(call, request.firstKey + request.streams + number, found) else { return }
-            wanted.append(id)
-        }
+        guard let request = ReadRequest(call, isGroup: false), let wanted = wantedIDs(&call, request) else { return }
         let reply = call.reply
         var list: ReplyWriter.DeferredLength?
         var served = 0
-        for number in 0..<request.streams {
+        for number in call.candidates {
             guard let stream = call.stream(again: call.keys[number])?.stream, let last = stream.lastEntryID,
                 last > wanted[number], let start = wanted[number].next
             else { continue }
@@ -82,7 +75,32 @@ extension StreamCommands {
             reply.pointee.streamHead(call.keys[number].bytes)
             reply.pointee.entries(of: stream, from: start, to: .max, isReversed: false, request.limit)
         }
-        if let list { reply.pointee.end(list, count: served) } else { reply.pointee.nullArray() }
+        if let list { return reply.pointee.end(list, count: served) }
+        guard let timeout = request.timeout else { return reply.pointee.nullArray() }
+        // A key that is named twice counts where it is named first.
+        let pairs = (0..<request.streams).map { (call.keys[$0].bytes.array, wanted[$0]) }
+        let behind = Dictionary(pairs) { first, _ in first }
+        call.wait(
+            BlockRequest(keys: 0..<request.streams, timeoutMilliseconds: timeout, memory: wanted) { record in
+                guard let record, let last = record.stream?.lastEntryID, let id = behind[record.key.array] else {
+                    return false
+                }
+                return last > id
+            })
+    }
+
+    /// Behind which IDs entries are wanted, as they were when the call came first; nil if an argument is wrong, which has
+    /// been replied.
+    private static func wantedIDs(_ call: inout CommandContext, _ request: ReadRequest) -> [StreamID]? {
+        if let remembered = call.memory as? [StreamID] { return remembered }
+        var wanted: [StreamID] = []
+        for number in 0..<request.streams {
+            let found = call.collection(call.keys[number], StreamValue.self, isRead: true)
+            if case .refused = found { return nil }
+            guard let id = wantedID(call, request.firstKey + request.streams + number, found) else { return nil }
+            wanted.append(id)
+        }
+        return wanted
     }
 
     /// Behind which ID an XREAD wants entries; nil if the argument is wrong, which has been replied.
@@ -111,33 +129,65 @@ extension StreamCommands {
     static func xreadgroup(_ call: inout CommandContext) {
         guard let request = ReadRequest(call, isGroup: true) else { return }
         let groupName = call.arguments[request.group]
+        if let served = call.served, !isStillThere(&call, call.keys[served], groupName) { return }
+        guard let wanted = call.served == nil ? wantedOfGroups(&call, request) : [] else { return }
+        var list: ReplyWriter.DeferredLength?
+        var served = 0
+        for number in call.candidates {
+            // Who waits does so for new entries.
+            let wanted = call.served == nil ? wanted[number] : .new
+            guard let found = call.stream(again: call.keys[number]), let group = found.stream.group(groupName),
+                hasSomething(found.stream, group, wanted)
+            else { continue }
+            if list == nil { list = call.reply.pointee.beginStreams() }
+            served += 1
+            call.reply.pointee.streamHead(call.keys[number].bytes)
+            read(&call, request, found, group, wanted, key: call.keys[number])
+        }
+        if let list { return call.reply.pointee.end(list, count: served) }
+        guard let timeout = request.timeout else { return call.reply.pointee.nullArray() }
+        let name = groupName.array
+        call.wait(
+            BlockRequest(keys: 0..<request.streams, timeoutMilliseconds: timeout) { record in
+                // Where the stream or the group is gone, the call ends with an error.
+                guard let stream = record?.stream, let group = name.withSlice({ stream.group($0) }) else { return true }
+                return stream.lastEntryID.map { $0 > group.lastID } ?? false
+            })
+    }
+
+    /// Whether the stream and group that a call waited for exist; replies if they don't.
+    private static func isStillThere(_ call: inout CommandContext, _ key: KeyRef, _ groupName: ByteSlice) -> Bool {
+        guard let found = call.stream(again: key) else {
+            call.reply.pointee.error(ErrorText.readStreamGone)
+            return false
+        }
+        if found.stream.group(groupName) == nil {
+            call.reply.pointee.error(ErrorText.readGroupGone)
+            return false
+        }
+        return true
+    }
+
+    /// What is wanted of each stream, which must have the group; nil if something is wrong, which has been replied.
+    private static func wantedOfGroups(_ call: inout CommandContext, _ request: ReadRequest) -> [Wanted]? {
+        let groupName = call.arguments[request.group]
         var wanted: [Wanted] = []
         for number in 0..<request.streams {
             var isThere = false
             switch call.collection(call.keys[number], StreamValue.self, isRead: true) {
-            case .refused: return
+            case .refused: return nil
             case .missing: break
             case .found(_, let stream): isThere = stream.group(groupName) != nil
             }
             guard isThere else {
                 let key = call.keys[number].bytes
-                return call.reply.pointee.error(ErrorText.noSuchGroupToRead(groupName, orKey: key))
+                call.reply.pointee.error(ErrorText.noSuchGroupToRead(groupName, orKey: key))
+                return nil
             }
-            guard let want = wantedOfGroup(call, request.firstKey + request.streams + number) else { return }
+            guard let want = wantedOfGroup(call, request.firstKey + request.streams + number) else { return nil }
             wanted.append(want)
         }
-        var list: ReplyWriter.DeferredLength?
-        var served = 0
-        for number in 0..<request.streams {
-            guard let found = call.stream(again: call.keys[number]), let group = found.stream.group(groupName),
-                hasSomething(found.stream, group, wanted[number])
-            else { continue }
-            if list == nil { list = call.reply.pointee.beginStreams() }
-            served += 1
-            call.reply.pointee.streamHead(call.keys[number].bytes)
-            read(&call, request, found, group, wanted[number], key: call.keys[number])
-        }
-        if let list { call.reply.pointee.end(list, count: served) } else { call.reply.pointee.nullArray() }
+        return wanted
     }
 
     private static func wantedOfGroup(_ call: borrowing CommandContext, _ index: Int) -> Wanted? {
@@ -230,11 +280,16 @@ private struct ReadRequest {
     /// Entries of each stream; 0: all.
     var limit = 0
     var acknowledges = true
+    /// Milliseconds to wait if there is nothing, 0: for ever; nil: it doesn't wait.
+    var timeout: Int64?
     /// The arguments that name them; 0: none.
     var group = 0
     var consumer = 0
     var firstKey = 0
     var streams = 0
+
+    /// Of a call that has waited and said nothing of a COUNT.
+    private static let limitAfterWaiting = 1000
 
     /// Nil if they are wrong, which has been replied.
     init?(_ call: borrowing CommandContext, isGroup: Bool) {
@@ -242,6 +297,7 @@ private struct ReadRequest {
             if let text = wrong.text { call.reply.pointee.error(text) }
             return nil
         }
+        if call.served != nil, limit == 0 { limit = Self.limitAfterWaiting }
     }
 
     /// What is wrong; without a text: it has been replied.
@@ -255,8 +311,9 @@ private struct ReadRequest {
         while index < arguments.count, firstKey == 0 {
             let word = arguments[index]
             let more = arguments.count - index - 1
-            if word.equalsIgnoringCase("block"), more > 0, call.isInTransaction {
-                if let wrong = Self.wrongTimeout(arguments[index + 1]) { return Refusal(text: wrong) }
+            if word.equalsIgnoringCase("block"), more > 0 {
+                guard let milliseconds = call.timeout(milliseconds: index + 1) else { return Refusal(text: nil) }
+                timeout = milliseconds
                 index += 2
             } else if word.equalsIgnoringCase("count"), more > 0 {
                 guard let number = call.integer(index + 1) else { return Refusal(text: nil) }
@@ -282,11 +339,6 @@ private struct ReadRequest {
         if firstKey == 0 { return Refusal(text: ErrorText.syntax) }
         return isGroup && group == 0 ? Refusal(text: ErrorText.readGroupMissing) : nil
     }
-
-    private static func wrongTimeout(_ text: ByteSlice) -> StaticString? {
-        guard let milliseconds = Decimal.parseInt64(text) else { return ErrorText.timeoutNotInteger }
-        return milliseconds < 0 ? ErrorText.timeoutNegative : nil
-    }
 }
 
 extension StreamGroup {
@@ -304,11 +356,17 @@ extension StreamGroup {
 extension CommandContext {
     /// A stream that was looked up before, in the same call: counts nothing.
     mutating func stream(again ref: KeyRef) -> (entry: Entry, stream: StreamValue)? {
-        guard let entry = keyspace.peek(ref), entry.record.type == .stream, let value = entry.record.collection else {
-            return nil
-        }
+        guard let entry = keyspace.peek(ref), let stream = entry.record.stream else { return nil }
+        return (entry, stream)
+    }
+}
+
+extension Record {
+    /// Its stream; nil if it has another value.
+    var stream: StreamValue? {
+        guard type == .stream, let value = collection else { return nil }
         // A record's type says of which class its collection is.
-        return (entry, unsafeDowncast(value, to: StreamValue.self))
+        return unsafeDowncast(value, to: StreamValue.self)
     }
 }
 
