@@ -111,6 +111,8 @@ public struct CommandContext: ~Copyable {
     public var block: BlockRequest?
     /// The key that a call which waited has been woken for, by its place in `keys`; nil in its first run.
     public var served: Int?
+    /// What such a call's request remembers.
+    public var memory: (any Sendable)?
     /// Whether the call is part of a transaction: what would block answers as if its time had run out at once.
     public var isInTransaction = false
     /// Whether the call may need memory: set by the dispatcher for each.

@@ -273,11 +273,14 @@ public struct LockedKeyspace: ~Copyable {
     }
 
     /// Has `body` change the entry's collection, and counts its memory and the change. The key stays, even if the
-    /// collection is empty afterwards.
+    /// collection is empty afterwards. `isNoted`: WATCH and those who wait for the key see it; what only concerns a
+    /// stream's consumer groups they don't.
     @inlinable
-    public mutating func change<V: CollectionValue, R>(_ entry: Entry, _ value: V, _ body: (V) -> R) -> R {
+    public mutating func change<V: CollectionValue, R>(
+        _ entry: Entry, _ value: V, isNoted: Bool = true, _ body: (V) -> R
+    ) -> R {
         let before = value.memoryBytes
-        note(.written, entry)
+        if isNoted { note(.written, entry) }
         markWritten(entry.record)
         let result = body(value)
         if entry.record.hasMemberExpiries { settleMemberExpiries(entry) }

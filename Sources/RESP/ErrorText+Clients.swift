@@ -38,7 +38,8 @@ extension ErrorText {
         quoting("ERR ", ByteSlice(attribute), " cannot contain spaces, newlines or special characters.")
     }
 
-    private static func quoting(_ before: StaticString, _ middle: ByteSlice, _ after: StaticString) -> [UInt8] {
+    /// `middle` up to a NUL byte, as C shows it.
+    static func quoting(_ before: StaticString, _ middle: ByteSlice, _ after: StaticString) -> [UInt8] {
         let shown = middle.firstIndex(of: 0).map { middle.prefix($0) } ?? middle
         return ByteSlice(before).array + shown.array + ByteSlice(after).array
     }

@@ -12,6 +12,7 @@ enum CommandFamilies {
         HashCommands.rows,
         HashExpiryCommands.rows,
         SortedSetCommands.rows,
+        StreamCommands.rows,
         GeoCommands.rows,
         KeyDBCommands.rows,
         NestedHashCommands.rows,

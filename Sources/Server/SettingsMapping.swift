@@ -82,6 +82,8 @@ extension CollectionLimits {
         zsetEntries.store(limits.zsetMaxListpackEntries, ordering: .relaxed)
         zsetValueBytes.store(limits.zsetMaxListpackValueBytes, ordering: .relaxed)
         listPage.store(limits.listMaxListpackSize, ordering: .relaxed)
+        streamNodeBytes.store(limits.streamNodeMaxBytes, ordering: .relaxed)
+        streamNodeEntries.store(limits.streamNodeMaxEntries, ordering: .relaxed)
     }
 }
 
