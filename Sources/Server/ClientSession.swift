@@ -19,6 +19,9 @@ public final class ClientSession: Connection, @unchecked Sendable {
     /// Bytes that the parked call's arguments take. Any thread reads.
     public let parkedBytes = Atomic<Int>(0)
 
+    /// A key that the client watches has changed. Any thread, under the key's shard's lock.
+    let hasBrokenWatch = Atomic<Bool>(false)
+
     static let defaultUser = Array("default".utf8)
 
     /// Names that a client gives itself.

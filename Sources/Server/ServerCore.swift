@@ -29,6 +29,8 @@ public final class ServerCore: @unchecked Sendable {
     public let rates: InstantaneousRates
     public let control = ControlPool()
     let eviction: Eviction
+    /// Told of what happens to keys.
+    let observers: KeyspaceObservers
     let ticks = Ticks()
     public private(set) var loops: LoopGroup! = nil  // set in `start`, before any loop runs
     private var workers: [LoopWorker] = []
@@ -103,6 +105,7 @@ public final class ServerCore: @unchecked Sendable {
         latency = LatencyMonitor(thresholdMilliseconds: Int64(settings.latencyMonitorThresholdMilliseconds))
         rates = InstantaneousRates(nowMilliseconds: Clock.unixMilliseconds())
         eviction = Eviction(store: parts.store)
+        observers = KeyspaceObservers(store: parts.store)
         shutdown = ShutdownCoordinator()
         disposalLedger = parts.store.makeLedger()
         maintenance = Maintenance(core: self)
@@ -111,6 +114,7 @@ public final class ServerCore: @unchecked Sendable {
             tier?.coldExpiry.isHeld.store($0, ordering: .relaxed)
         }
         shutdown.core = self
+        store.listener = observers
         apply(settings)
         configuration.observe { [unowned self] _, new, changed in change(new, changed) }
     }
