@@ -27,6 +27,10 @@ public struct CommandFlags: OptionSet, Sendable {
     public static let movableKeys = CommandFlags(rawValue: 1 << 18)
     /// CLIENT PAUSE doesn't hold it up. COMMAND INFO doesn't show it.
     public static let runsWhilePaused = CommandFlags(rawValue: 1 << 20)
+    /// A client of RESP2 may use it while it has subscriptions. COMMAND INFO doesn't show it.
+    public static let runsWhileSubscribed = CommandFlags(rawValue: 1 << 24)
+    /// Changes subscriptions: as the last, and CLIENT REPLY OFF doesn't hold its replies back.
+    public static let pushes = CommandFlags(rawValue: 1 << 25)
     /// Allowed only where the configuration says so (DEBUG). COMMAND INFO doesn't show it.
     public static let protected = CommandFlags(rawValue: 1 << 19)
 

@@ -6,7 +6,8 @@ import Synchronization
 /// What is asked before a command runs. The order is Redis', and clients can see it:
 ///
 /// 1. the command exists (and its subcommand), 2. its arity, 3. it is enabled (DEBUG), 4. the client is authenticated,
-/// 5. a pause of the clients, 6. memory and storage for commands that may take some.
+/// 5. the client neither has subscriptions nor monitors, or may use it nevertheless, 6. a pause of the clients,
+/// 7. memory and storage for commands that may take some.
 ///
 /// A gate that refuses writes the error; the call has had no effect.
 enum Gates {
@@ -39,6 +40,7 @@ enum Gates {
             reply.pointee.error(ErrorText.noAuth)
             return .rejected
         }
+        if session.isRestricted, isOutOfContext(entry, session, reply) { return .rejected }
         if worker.core.isPausing.load(ordering: .relaxed), holds(entry, session, worker) { return .parked }
         if entry.pointee.isDenied { return checkMemory(session, worker) }
         return .pass
@@ -65,6 +67,27 @@ enum Gates {
         return .pass
     }
 
+    /// What a connection may not do that has subscribed to something or monitors: replies the error.
+    private static func isOutOfContext(
+        _ entry: UnsafePointer<CommandIndex.Entry>, _ session: ClientSession, _ reply: UnsafeMutablePointer<ReplyWriter>
+    ) -> Bool {
+        let flags = entry.pointee.flags
+        if session.isSubscribed, reply.pointee.version == 2,
+            flags.isDisjoint(with: [.runsWhileSubscribed, .pushes])
+        {
+            entry.pointee.fullName.withSlice { reply.pointee.error(ErrorText.subscribed($0)) }
+            return true
+        }
+        // To Redis a monitor is a replica.
+        if session.isMonitor.load(ordering: .relaxed),
+            !flags.isDisjoint(with: [.write, .readOnly, .mayReplicate])
+        {
+            reply.pointee.error(ErrorText.replicaKeyspace)
+            return true
+        }
+        return false
+    }
+
     /// CLIENT PAUSE: whether this command has to wait; if so the call is parked.
     private static func holds(
         _ entry: UnsafePointer<CommandIndex.Entry>, _ session: ClientSession, _ worker: LoopWorker
@@ -73,7 +96,7 @@ enum Gates {
         let isWrite = flags.contains(.write) || flags.contains(.mayReplicate)
         guard worker.core.pause.holds(isWrite: isWrite, now: worker.context.pointee.now) else { return false }
         // CLIENT itself stays usable, or nobody could end the pause.
-        if flags.contains(.runsWhilePaused) { return false }
+        if flags.contains(.runsWhilePaused) || session.isMonitor.load(ordering: .relaxed) { return false }
         let call = worker.park(session, .pause)
         worker.core.pause.wait(call)
         return true

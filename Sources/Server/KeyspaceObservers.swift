@@ -1,15 +1,22 @@
 import Keyspace
+import PubSub
+import Synchronization
 
 /// The server's one listener of changes and events of keys: hands them to each who has asked for them, in turn.
 ///
 /// All is called under locks (see `KeyChanges`): parts must not take locks of shards, nor wait.
 final class KeyspaceObservers: KeyspaceListener {
     let watches: WatchTable
+    private let notifications: KeyspaceNotifications
 
-    init(store: KeyspaceStore) { watches = WatchTable(store: store) }
+    init(store: KeyspaceStore, subscriptions: SubscriptionRegistry) {
+        watches = WatchTable(store: store)
+        notifications = KeyspaceNotifications(subscriptions)
+    }
 
     func happened(_ changes: [KeyChange], _ events: [KeyEvent], in keyspace: inout LockedKeyspace) {
         watches.happened(changes)
+        notifications.publish(events, EventClasses(rawValue: keyspace.store.eventClasses.load(ordering: .relaxed)))
     }
 
     /// Databases are about to be emptied. All locks are held.

@@ -400,9 +400,10 @@ final class LoopWorker: @unchecked Sendable {
             statistics.executed(entry.pointee.number, nanoseconds: duration, failed: failed)
             Ledger.add(1, to: session.commandCount)
             if duration >= core.slowNanoseconds.load(ordering: .relaxed) { recordSlow(session, entry, duration) }
+            showMonitors(session, entry)
             if !session.redactedArguments.isEmpty { session.redactedArguments = [] }
         }
-        if session.replyMode != .on { suppress(session, start: start) }
+        if session.replyMode != .on { suppress(session, start: start, ran) }
     }
 
     private func recordSlow(
@@ -419,13 +420,15 @@ final class LoopWorker: @unchecked Sendable {
     }
 
     /// CLIENT REPLY OFF and SKIP.
-    private func suppress(_ session: ClientSession, start: Int) {
+    private func suppress(_ session: ClientSession, start: Int, _ ran: UnsafePointer<CommandIndex.Entry>?) {
+        // What confirms a subscription, and the messages before it, are pushes.
+        let isPush = ran?.pointee.flags.contains(.pushes) == true
         switch session.replyMode {
         case .on: break
-        case .off: context.pointee.reply.pointee.truncate(to: start)
+        case .off: if !isPush { context.pointee.reply.pointee.truncate(to: start) }
         case .skipNext: session.replyMode = .skipping
         case .skipping:
-            context.pointee.reply.pointee.truncate(to: start)
+            if !isPush { context.pointee.reply.pointee.truncate(to: start) }
             session.replyMode = .on
         }
     }
