@@ -52,8 +52,8 @@ struct OutputQueue: ~Copyable {
     /// Small parts of shared blocks that are kept by reference. What comes behind them is gathered.
     private static let smallReferences = 4
 
-    /// Appends a part of a shared block: by reference if it is large, or if hardly anything waits yet, so that a message
-    /// that many connections get needs no block of each.
+    /// Appends a part of a shared block: by reference if it is large, or if hardly anything waits yet, so that a
+    /// message that many connections get needs no block of each.
     mutating func append(_ bytes: SharedBytes, _ range: Range<Int>) {
         if range.count < 1024, blockCount >= Self.smallReferences || isGathering { return append(bytes.slice[range]) }
         guard range.count > 0 else { return }

@@ -102,6 +102,15 @@ extension LockedKeyspace {
         store.eventClasses.load(ordering: .relaxed) & eventClass.rawValue != 0
     }
 
+    /// Whether events of any class are wanted.
+    @inlinable
+    var notifiesAnything: Bool { store.eventClasses.load(ordering: .relaxed) != 0 }
+
+    /// A key is about to be overwritten unseen: if it is past due, its end is an event of its own.
+    @usableFromInline
+    @inline(never)
+    mutating func meetExpired(_ ref: KeyRef) { _ = peek(ref) }
+
     /// Something has happened to a key that a notification is for. Costs a load when nobody wants to know.
     @inlinable
     public mutating func notify(_ eventClass: EventClasses, _ name: StaticString, _ ref: KeyRef) {

@@ -62,6 +62,9 @@ public final class Posting: Sendable {
         isPush = false
     }
 
+    /// Bytes that it holds.
+    var count: Int { heading.count + (tail?.count ?? 0) }
+
     /// Hands over what is to be sent, in order.
     public func forEachPart(version: Int, _ body: (SharedBytes, Range<Int>) -> Void) {
         let size = Self.headerBytes

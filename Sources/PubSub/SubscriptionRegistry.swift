@@ -4,42 +4,45 @@ import Synchronization
 
 /// All subscriptions of all loops, and the way of a message to them.
 ///
-/// The simple version is one table of channels with the connections of their subscribers, under one lock. But a connection
-/// belongs to its loop; a channel may have a hundred thousand subscribers, whom a publisher should not walk under a
-/// lock; and publishers on many loops should not wait for each other.
+/// The simple version is one table of channels with the connections of their subscribers, under one lock. But a
+/// connection belongs to its loop; a channel may have a hundred thousand subscribers, whom a publisher should not
+/// walk under a lock; and publishers on many loops should not wait for each other.
 ///
-/// So what is shared is small. A `Topic` (channel or pattern) knows which loops have subscribers, how many, and for each
-/// such loop an `Audience`: the list of the subscribers there, which only that loop reads and changes. Publishing is: look
-/// the channel up, put one entry for each audience into the `Mailbox` of its loop, add the counts up. The loop is woken
-/// if its mailbox was empty, and passes on what it finds there: so it is woken once for many messages.
+/// So what is shared is small. A `Topic` (channel or pattern) knows which loops have subscribers, how many, and for
+/// each such loop an `Audience`: the list of the subscribers there, which only that loop reads and changes.
+/// Publishing is: look the channel up, put one entry for each audience into the `Mailbox` of its loop, add the counts
+/// up. The loop is woken if its mailbox was empty, and passes on what it finds there: so it is woken once for many
+/// messages.
 ///
-/// Locks, in the order in which they are taken (locks of shards may be held before; nothing is locked within but a loop's
-/// inbox):
+/// Locks, in the order in which they are taken (locks of shards may be held before; nothing is locked within but a
+/// loop's inbox):
 /// 1. *lanes* guard the patterns. Whoever reads them holds one lane, chosen by its thread, so publishers on different
-///    loops match patterns at the same time; whoever changes them holds all. Held until the message is in the mailboxes.
-/// 2. *stripes* guard the channels, by the hash of the name. Held for a look-up and for putting the message into mailboxes;
-///    it is encoded before.
+///    loops match patterns at the same time; whoever changes them holds all. Held until the message is in the
+///    mailboxes.
+/// 2. *stripes* guard the channels, by the hash of the name. Held for a look-up and for putting the message into
+///    mailboxes; it is encoded before.
 /// 3. the mailbox's own.
 ///
 /// What this gives:
-/// - *Order.* All messages of a channel are put into mailboxes under its stripe, so all of its subscribers see them in
-///   one order, those by pattern too. A mailbox is a queue, and everything goes through it, also what the own loop's
-///   connections publish. So if one PUBLISH was answered before another was sent, every subscriber sees them in
-///   that order, on whatever loops they ran. Messages about a key are put in under the key's shard: in the order of
-///   its changes.
-/// - *Exactness.* A subscription begins and ends under the same locks under which messages are put in: each is before or
-///   after. The entries of a mailbox are numbered, and the subscription notes the number at which it begins and at
-///   which it ends, for the members of an audience change at another time than its messages arrive. Who unsubscribes first
-///   takes himself off the topic, then has his loop's mailbox emptied, then gets the confirmation: all that was counted
-///   for him has been sent before it, nothing comes after. A message that was put in before a subscription began has
-///   a lower number.
-/// - A slow subscriber holds up nobody: its loop appends to its output, and closes it at its limit.
+/// - *Order.* All messages of a channel are put into mailboxes under its stripe, so all of its subscribers see them
+///   in one order, those by pattern too. A mailbox is a queue, and everything goes through it, also what the own
+///   loop's connections publish. So if one PUBLISH was answered before another was sent, every subscriber sees them
+///   in that order, on whatever loops they ran. Messages about a key are put in under the key's shard: in the order
+///   of its changes.
+/// - *Exactness.* A subscription begins and ends under the same locks under which messages are put in: each is before
+///   or after. The entries of a mailbox are numbered, and the subscription notes the number at which it begins and at
+///   which it ends, for the members of an audience change at another time than its messages arrive. Who unsubscribes
+///   first takes himself off the topic, then has his loop's mailbox emptied, then gets the confirmation: all that was
+///   counted for him has been sent before it, nothing comes after. A message that was put in before a subscription
+///   began has a lower number.
+/// - A slow subscriber holds up nobody: its loop appends to its output, and closes it at its limit. A slow loop has
+///   publishers wait (`Congestion`).
 ///
-/// Within EXEC the mailbox can't be emptied, because that may close connections, whose calls hold keys in shards that are
-/// locked: there a message that another loop publishes at the same time may be counted and dropped.
+/// Within EXEC the mailbox can't be emptied, because that may close connections, whose calls hold keys in shards that
+/// are locked: there a message that another loop publishes at the same time may be counted and dropped.
 public final class SubscriptionRegistry: @unchecked Sendable {
-    // @unchecked: topics are reached under their locks, as said above; audiences' members and subscribers on their loop;
-    // the rest is immutable, atomic, or written before the loops run.
+    // @unchecked: topics are reached under their locks, as said above; audiences' members and subscribers on their
+    // loop; the rest is immutable, atomic, or written before the loops run.
 
     /// Topics of one kind with the same hash.
     private final class Stripe {
@@ -59,6 +62,7 @@ public final class SubscriptionRegistry: @unchecked Sendable {
     private var patterns: [ByteSlice: Topic] = [:]
     /// The one topic without a name.
     private let monitors = Stripe()
+    private let congestion = Congestion()
     private let mailboxes: [Mailbox]
     /// How many topics there are of each kind.
     private let channelCount = Atomic<Int>(0)
@@ -67,12 +71,18 @@ public final class SubscriptionRegistry: @unchecked Sendable {
     /// Set before the loops run: has `drain` called on the loop's thread.
     public var wake: @Sendable (_ loop: Int) -> Void = { _ in }
 
-    public init(loops: Int) { mailboxes = (0..<loops).map { _ in Mailbox() } }
+    public init(loops: Int) { mailboxes = (0..<loops).map { [congestion] _ in Mailbox(congestion) } }
+
+    /// Whether a loop has more messages waiting than it should: publishers had better wait. One relaxed load.
+    public var isCongested: Bool { congestion.isThere }
+
+    /// Calls `body` once, on some thread, when no loop has too much; at once if none has.
+    public func whenRelieved(_ body: @escaping @Sendable () -> Void) { congestion.whenOver(body) }
 
     // MARK: Publishing, on any thread
 
-    /// Sends a message to those who have subscribed to the channel or to patterns that fit it. Returns how many times it
-    /// was sent.
+    /// Sends a message to those who have subscribed to the channel or to patterns that fit it. Returns how many times
+    /// it was sent.
     public func publish(_ channel: ByteSlice, _ payload: ByteSlice) -> Int {
         if isQuiet { return 0 }
         let lane = lanes[Self.laneOfThread]
@@ -167,8 +177,8 @@ public final class SubscriptionRegistry: @unchecked Sendable {
         return true
     }
 
-    /// Returns whether it had subscribed. `drains`: what was published before has been received when this returns; else
-    /// it is dropped. Draining is not allowed where locks of shards are held.
+    /// Returns whether it had subscribed. `drains`: what was published before has been received when this returns;
+    /// else it is dropped. Draining is not allowed where locks of shards are held.
     @discardableResult
     public func unsubscribe(
         _ subscriber: Subscriber, _ kind: SubscriptionKind, _ name: ByteSlice, drains: Bool

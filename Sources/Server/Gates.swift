@@ -7,7 +7,7 @@ import Synchronization
 ///
 /// 1. the command exists (and its subcommand), 2. its arity, 3. it is enabled (DEBUG), 4. the client is authenticated,
 /// 5. the client neither has subscriptions nor monitors, or may use it nevertheless, 6. a pause of the clients,
-/// 7. memory and storage for commands that may take some.
+/// 7. loops keep up with what is published, 8. memory and storage for commands that may take some.
 ///
 /// A gate that refuses writes the error; the call has had no effect.
 enum Gates {
@@ -42,6 +42,11 @@ enum Gates {
         }
         if session.isRestricted, isOutOfContext(entry, session, reply) { return .rejected }
         if worker.core.isPausing.load(ordering: .relaxed), holds(entry, session, worker) { return .parked }
+        if worker.core.subscriptions.isCongested, publishes(entry, worker) {
+            let call = worker.park(session, .publishing)
+            worker.core.subscriptions.whenRelieved { call.arm() }
+            return .parked
+        }
         if entry.pointee.isDenied { return checkMemory(session, worker) }
         return .pass
     }
@@ -65,6 +70,13 @@ enum Gates {
             return .parked
         }
         return .pass
+    }
+
+    /// Whether the command sends messages to subscribers, or may do so because keyspace notifications are on.
+    private static func publishes(_ entry: UnsafePointer<CommandIndex.Entry>, _ worker: LoopWorker) -> Bool {
+        let flags = entry.pointee.flags
+        if flags.contains(.mayReplicate) { return true }
+        return flags.contains(.write) && worker.core.store.eventClasses.load(ordering: .relaxed) != 0
     }
 
     /// What a connection may not do that has subscribed to something or monitors: replies the error.

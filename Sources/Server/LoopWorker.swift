@@ -328,7 +328,7 @@ final class LoopWorker: @unchecked Sendable {
         if old == nil { core.parkedCalls.add(1, ordering: .relaxed) }
         if new == nil { core.parkedCalls.subtract(1, ordering: .relaxed) }
         session.isPaused.store(new == .pause, ordering: .relaxed)
-        session.waitsForFlash.store(new != nil && new != .pause, ordering: .relaxed)
+        session.waitsForFlash.store(new != nil && new != .pause && new != .publishing, ordering: .relaxed)
         let bytes = new == nil ? 0 : context.pointee.arguments.buffer.reduce(0) { $0 + $1.count }
         session.parkedBytes.store(bytes, ordering: .relaxed)
     }

@@ -13,6 +13,8 @@ final class ParkedCall: FaultWaiter, @unchecked Sendable {
         case memory
         case background
         case pause
+        /// Until loops have passed on what was published for their subscribers.
+        case publishing
     }
 
     private let session: ClientSession

@@ -101,8 +101,10 @@ extension KeyCommands {
         else { return context.reply.pointee.integer(0) }
         if isPast(time, context) {
             context.keyspace.delete(entry)
+            context.keyspace.notify(.generic, "del", context.key)
         } else {
             context.keyspace.setExpiry(entry, time)
+            context.keyspace.notify(.generic, "expire", context.key)
         }
         context.reply.pointee.integer(1)
     }
@@ -155,6 +157,7 @@ extension KeyCommands {
             return context.reply.pointee.integer(0)
         }
         context.keyspace.setExpiry(entry, nil)
+        context.keyspace.notify(.generic, "persist", context.key)
         context.reply.pointee.integer(1)
     }
 }

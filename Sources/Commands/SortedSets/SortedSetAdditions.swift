@@ -131,6 +131,7 @@ extension SortedSetCommands {
             }
             scores.append(score)
         }
+        let event: StaticString = options.contains(.incr) ? "zincr" : "zadd"
         var additions = Additions(arguments: arguments, options: options, first: first, scores: scores)
         switch call.collection(call.key, SortedSetValue.self, isRead: false) {
         case .refused: return
@@ -138,11 +139,13 @@ extension SortedSetCommands {
             if !options.contains(.xx) {
                 let value = SortedSetValue()
                 additions.apply(from: 0, to: value)
-                call.store(call.key, value)
+                call.store(call.key, value, .sortedSet, event)
             }
         case .found(let entry, let value):
             let pair = additions.pass(from: 0, in: value)
-            if pair < scores.count { call.change(entry, value) { additions.apply(from: pair, to: $0) } }
+            if pair < scores.count {
+                call.change(entry, value, call.key, .sortedSet, event) { additions.apply(from: pair, to: $0) }
+            }
         }
         additions.reply(call.reply)
     }
