@@ -155,6 +155,14 @@ extension LockedKeyspace {
     @usableFromInline
     func space(of entry: Entry) -> Int { (entry.partition - partitions) / Position.shardCount }
 
+    /// Hands over the events so far, not the changes: what follows is told to the same listeners by other means.
+    public mutating func tellEvents() {
+        if events.isEmpty { return }
+        let happened = events
+        events = []
+        (listener ?? store.listener)?.happened([], happened, in: &self)
+    }
+
     /// Hands over what has happened. Called with every lock of the call still held.
     @usableFromInline
     mutating func deliver() {

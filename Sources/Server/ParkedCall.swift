@@ -15,6 +15,8 @@ final class ParkedCall: FaultWaiter, @unchecked Sendable {
         case pause
         /// Until loops have passed on what was published for their subscribers.
         case publishing
+        /// The exclusive gate: until it opens or, for EXEC, until the transaction is through.
+        case exclusive
     }
 
     private let session: ClientSession

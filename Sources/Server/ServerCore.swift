@@ -58,6 +58,14 @@ public final class ServerCore: @unchecked Sendable {
     let replicationID = Monitor(String(decoding: Entropy.hexadecimal(40), as: UTF8.self))
     public let parkedCalls = Atomic<Int>(0)
     public let isPausing = Atomic<Bool>(false)
+    /// What commands may have to wait for; 0: nothing. One look for all of it.
+    struct Holds: OptionSet {
+        let rawValue: Int
+        static let pause = Holds(rawValue: 1)
+        static let exclusive = Holds(rawValue: 2)
+    }
+    private let holds = Atomic<Int>(0)
+    let gate = ExclusiveGate()
     /// Whether `requirepass` is set. Clients that came before it was stay authenticated.
     let asksForPassword = Atomic<Bool>(false)
     public let isActiveExpiryEnabled = Atomic<Bool>(true)
@@ -117,9 +125,11 @@ public final class ServerCore: @unchecked Sendable {
         maintenance = Maintenance(core: self)
         pause = ClientPause { [unowned self] in
             isPausing.store($0, ordering: .relaxed)
+            hold(.pause, $0)
             tier?.coldExpiry.isHeld.store($0, ordering: .relaxed)
         }
         shutdown.core = self
+        gate.core = self
         store.listener = observers
         subscriptions.wake = { [unowned self] number in
             loops.loops[number].post { [unowned self] in subscriptions.drain(number) }
@@ -244,6 +254,17 @@ public final class ServerCore: @unchecked Sendable {
 
     // MARK: For the workers
 
+    @inline(__always)
+    var holding: Holds { Holds(rawValue: holds.load(ordering: .relaxed)) }
+
+    func hold(_ what: Holds, _ isOn: Bool) {
+        if isOn {
+            holds.bitwiseOr(what.rawValue, ordering: .relaxed)
+        } else {
+            holds.bitwiseAnd(~what.rawValue, ordering: .relaxed)
+        }
+    }
+
     /// Any thread: all connections that nobody has asked to close, by identifier. O(n log n).
     func sessions() -> [ClientSession] {
         // `makeConnection` makes no other kind.
@@ -293,11 +314,12 @@ public final class ServerCore: @unchecked Sendable {
         case .exactCount(let database):
             let counts = store.counts(database: database)
             return counts.unresolved == 0 ? .counted(counts.keys) : nil
-        case .job: return nil
+        case .job, .change: return nil
         }
     }
 
     func submit(_ request: BackgroundRequest, now: Int64, _ done: @escaping @Sendable (BackgroundAnswer) -> Void) {
+        if case .change = request { gate.beginChange() }
         control.submit { [self] in
             switch request {
             case .walk(let walk): done(Self.walk(walk, store: store, tier: tier, now: now))
@@ -308,6 +330,10 @@ public final class ServerCore: @unchecked Sendable {
                     done(.failed("the flash tier failed: \(error.message)"))
                 }
             case .job(let job): done(job())
+            case .change(let job):
+                let answer = job()
+                gate.endChange()
+                done(answer)
             }
         }
     }

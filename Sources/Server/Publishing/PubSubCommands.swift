@@ -20,28 +20,40 @@ enum PubSubCommands {
             unsubscribing(
                 "sunsubscribe", "7.0.0", PubSubSyntax.optionalShardChannels, .shardChannel,
                 "Stops listening to shard channels (default: to all of them)."),
-            CommandRow(
-                "publish", arity: 3, [.pubSub, .loading, .stale, .fast, .mayReplicate], [.pubSub, .fast],
-                group: .pubsub, since: "2.0.0", summary: "Sends a message to those who listen to a channel.",
-                complexity: "O(N+M) for N loops with listeners and M patterns",
-                documentation: PubSubSyntax.publish
-            ) { $0.reply.pointee.integer($0.core.subscriptions.publish($0.arguments[1], $0.arguments[2])) },
-            CommandRow(
-                "spublish", arity: 3, [.pubSub, .loading, .stale, .fast, .mayReplicate], [.pubSub, .fast],
-                group: .pubsub, keys: [.one(.notKey)], since: "7.0.0",
-                summary: "Sends a message to those who listen to a shard channel.",
-                complexity: "O(N) for N loops with listeners", documentation: PubSubSyntax.spublish
-            ) { $0.reply.pointee.integer($0.core.subscriptions.publish(shard: $0.arguments[1], $0.arguments[2])) },
+            publishing(
+                "publish", "2.0.0", [], PubSubSyntax.publish, "Sends a message to those who listen to a channel.",
+                "O(N+M) for N loops with listeners and M patterns"
+            ) { $0.core.subscriptions.publish($0.arguments[1], $0.arguments[2]) },
+            publishing(
+                "spublish", "7.0.0", [.one(.notKey)], PubSubSyntax.spublish,
+                "Sends a message to those who listen to a shard channel.", "O(N) for N loops with listeners"
+            ) { $0.core.subscriptions.publish(shard: $0.arguments[1], $0.arguments[2]) },
             CommandRow(
                 "pubsub", arity: -2, [], [.slow], group: .pubsub, since: "2.8.0",
                 summary: "Tells who listens to what.", complexity: "See the subcommands.", subcommands: looking),
             CommandRow(
-                "monitor", arity: 1, [.admin, .noScript, .loading, .stale], [.admin, .slow, .dangerous],
+                "monitor", arity: 1, [.admin, .noScript, .loading, .stale, .runsUnderLocks], [.admin, .slow, .dangerous],
                 group: .server, since: "1.0.0", summary: "Shows all calls as they are executed.",
                 complexity: "O(1), and O(N) for N monitors with each call afterwards", Monitoring.begin),
         ]
 
-    private static let listening: CommandFlags = [.pubSub, .noScript, .loading, .stale, .pushes]
+    private static let listening: CommandFlags = [.pubSub, .noScript, .loading, .stale, .pushes, .runsUnderLocks]
+
+    private static func publishing(
+        _ name: StaticString, _ since: StaticString, _ keys: [KeySpec], _ documentation: CommandDocumentation,
+        _ summary: StaticString, _ complexity: StaticString,
+        _ publish: @escaping @Sendable (borrowing CommandContext) -> Int
+    ) -> CommandRow {
+        CommandRow(
+            name, arity: 3, [.pubSub, .loading, .stale, .fast, .mayReplicate, .runsUnderLocks], [.pubSub, .fast],
+            group: .pubsub, keys: keys, since: since, summary: summary, complexity: complexity,
+            documentation: documentation
+        ) { context in
+            // Those of the commands before it in a transaction come first.
+            context.keyspace.tellEvents()
+            context.reply.pointee.integer(publish(context))
+        }
+    }
 
     private static func shardKeys(_ kind: SubscriptionKind) -> [KeySpec] {
         kind == .shardChannel ? [.all(.notKey)] : []
@@ -108,7 +120,7 @@ enum PubSubCommands {
         _ documentation: CommandDocumentation = .none, _ body: @escaping @Sendable (inout CommandContext) -> Void
     ) -> CommandRow {
         CommandRow(
-            name, arity: arity, [.pubSub, .loading, .stale], [.pubSub, .slow], group: .pubsub, since: since,
+            name, arity: arity, [.pubSub, .loading, .stale, .runsUnderLocks], [.pubSub, .slow], group: .pubsub, since: since,
             summary: summary, complexity: complexity, documentation: documentation, body)
     }
 

@@ -30,6 +30,8 @@ enum Subscribing {
             return context.reply.pointee.error(ErrorText.subscribeInTransaction)
         }
         let session = context.session
+        // The end of a transaction whose client has gone.
+        if session.isClosed { return context.reply.pointee.nullArray() }
         let subscriber = session.ownSubscriber
         for index in 1..<context.arguments.count {
             context.core.subscriptions.subscribe(subscriber, kind, context.arguments[index])
