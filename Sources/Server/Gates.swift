@@ -6,9 +6,9 @@ import Synchronization
 /// What is asked before a command runs. The order is Redis', and clients can see it:
 ///
 /// 1. the command exists (and its subcommand), 2. its arity, 3. it is enabled (DEBUG), 4. the client is authenticated,
-/// 5. the client neither has subscriptions nor monitors, or may use it nevertheless, 6. allowed in MULTI if that is where
-/// the client is, 7. the exclusive gate and pauses of the clients, 8. loops keep up with what is published, 9. memory and
-/// storage for commands that may take some.
+/// 5. the client neither has subscriptions nor monitors, or may use it nevertheless, 6. allowed in MULTI if that is
+/// where the client is, 7. the exclusive gate and pauses of the clients, 8. loops keep up with what is published,
+/// 9. memory and storage for commands that may take some.
 ///
 /// A gate that refuses writes the error; the call has had no effect.
 enum Gates {

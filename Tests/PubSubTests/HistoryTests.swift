@@ -65,7 +65,8 @@ import Testing
                     count += fitting.count
                     models[index].expected += fitting.map { _ in "\(step)" }
                 }
-                #expect(registry.say(channel, "\(step)") == count, "seed \(seed), step \(step)")
+                let sent = registry.say(channel, "\(step)")
+                if sent != count { Issue.record("seed \(seed), step \(step): sent to \(sent), not to \(count)") }
             }
         }
         for loop in 0..<loops { registry.drain(loop) }
@@ -92,7 +93,7 @@ import Testing
 
     @Test func manyLoops() {
         let seed = UInt64(Self.number("FIRN_SEED", Int.random(in: 0..<1 << 40)))
-        let steps = Self.number("FIRN_OPERATIONS", 20_000)
+        let steps = Self.number("FIRN_OPERATIONS", 20_000) / 10
         let count = 4
         let registry = SubscriptionRegistry(loops: count)
         let loops = (0..<count).map { Loop($0) }
@@ -145,10 +146,12 @@ import Testing
         _ messages: [(channel: String, publisher: Int, number: Int)], _ seed: UInt64
     ) {
         var last: [Int: Int] = [:]
+        var isOrdered = true
         for message in messages {
-            #expect(last[message.publisher, default: -1] <= message.number, "seed \(seed)")
+            if last[message.publisher, default: -1] > message.number { isOrdered = false }
             last[message.publisher] = message.number
         }
+        #expect(isOrdered, "seed \(seed)")
     }
 
     /// All who hear a channel hear its messages in the same order: the orders together have no cycle.
@@ -194,7 +197,7 @@ import Testing
             } else {
                 let lines = text.split(separator: "\r\n").map(String.init)
                 let source = lines[2] == "pmessage" ? "pattern \(lines[4])" : "channel \(lines[4])"
-                #expect(open.contains(source), "seed \(seed): \(lines) without a subscription")
+                if !open.contains(source) { Issue.record("seed \(seed): \(lines) without a subscription") }
             }
         }
     }

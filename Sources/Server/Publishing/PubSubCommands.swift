@@ -32,8 +32,8 @@ enum PubSubCommands {
                 "pubsub", arity: -2, [], [.slow], group: .pubsub, since: "2.8.0",
                 summary: "Tells who listens to what.", complexity: "See the subcommands.", subcommands: looking),
             CommandRow(
-                "monitor", arity: 1, [.admin, .noScript, .loading, .stale, .runsUnderLocks], [.admin, .slow, .dangerous],
-                group: .server, since: "1.0.0", summary: "Shows all calls as they are executed.",
+                "monitor", arity: 1, [.admin, .noScript, .loading, .stale, .runsUnderLocks],
+                [.admin, .slow, .dangerous], group: .server, since: "1.0.0", summary: "Shows all calls as they are executed.",
                 complexity: "O(1), and O(N) for N monitors with each call afterwards", Monitoring.begin),
         ]
 
@@ -120,8 +120,8 @@ enum PubSubCommands {
         _ documentation: CommandDocumentation = .none, _ body: @escaping @Sendable (inout CommandContext) -> Void
     ) -> CommandRow {
         CommandRow(
-            name, arity: arity, [.pubSub, .loading, .stale, .runsUnderLocks], [.pubSub, .slow], group: .pubsub, since: since,
-            summary: summary, complexity: complexity, documentation: documentation, body)
+            name, arity: arity, [.pubSub, .loading, .stale, .runsUnderLocks], [.pubSub, .slow], group: .pubsub,
+            since: since, summary: summary, complexity: complexity, documentation: documentation, body)
     }
 
     private static func names(_ context: inout CommandContext, _ kind: SubscriptionKind) {

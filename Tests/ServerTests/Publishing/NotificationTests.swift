@@ -78,7 +78,6 @@ import Testing
         try client.call("set", "old", String(repeating: "x", count: 100))
         try client.call("config", "set", "maxmemory-policy", "allkeys-lru")
         try client.call("config", "set", "maxmemory", "1")
-        try client.call("set", "new", "v")
         #expect(try listener.read() == ["pmessage", "*", "__keyevent@0__:evicted", "old"])
     }
 
