@@ -80,7 +80,10 @@ var targets: [Target] = [
     tests("Keyspace", ["Keyspace", "Values", "Platform", "Bytes", "CShims"]),
     tests(
         "Tiering",
-        ["Tiering", "Keyspace", "Values", "Storage", "StorageMemory", "StorageFaulty", "Platform", "Bytes", "CShims"]),
+        [
+            "Tiering", "Commands", "RESP", "Keyspace", "Values", "Storage", "StorageMemory", "StorageFaulty", "Platform",
+            "Bytes", "CShims",
+        ]),
     tests("PubSub", ["PubSub", "Platform", "Bytes"]),
     tests("Frontend", ["Frontend", "RESP", "Platform", "Bytes", "CShims"]),
     .testTarget(

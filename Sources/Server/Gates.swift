@@ -45,7 +45,7 @@ enum Gates {
         }
         if session.isRestricted, isOutOfContext(entry, session, reply) { return .rejected }
         if session.isQueueing { return checkInMulti(entry, session, worker) }
-        if !worker.core.holding.isEmpty, holds(entry, flags, session, worker) { return .parked }
+        if isHeld(entry, flags, session, worker) { return .parked }
         if worker.core.subscriptions.isCongested, publishes(entry, worker) {
             let call = worker.park(session, .publishing)
             worker.core.subscriptions.whenRelieved { call.arm() }
@@ -75,7 +75,7 @@ enum Gates {
             reply.pointee.error(ErrorText.notInTransaction)
             return .rejected
         }
-        if !worker.core.holding.isEmpty, holds(entry, flags, session, worker) { return .parked }
+        if isHeld(entry, flags, session, worker) { return .parked }
         if isExec {
             if flags.contains(.denyOOM) {
                 let verdict = checkMemory(session, worker)
@@ -139,6 +139,23 @@ enum Gates {
         {
             reply.pointee.error(ErrorText.replicaKeyspace)
             return true
+        }
+        return false
+    }
+
+    /// Whether the command has to wait; if not, whether it may delete what is past due.
+    private static func isHeld(
+        _ entry: UnsafePointer<CommandIndex.Entry>, _ flags: CommandFlags, _ session: ClientSession,
+        _ worker: LoopWorker
+    ) -> Bool {
+        let holding = worker.core.holding
+        if !holding.isEmpty, holds(entry, flags, session, worker) { return true }
+        // A write that passes has found the pause over, whatever the batch's start found: it must not change what only
+        // stands in for a collection while nothing may be deleted (Keyspace/MemberExpiry).
+        let isPaused =
+            holding.contains(.pause) && worker.core.pause.holds(isWrite: true, now: worker.context.pointee.now)
+        if worker.context.pointee.keyspace.deletesExpired == isPaused {
+            worker.context.pointee.keyspace.deletesExpired = !isPaused
         }
         return false
     }

@@ -7,16 +7,19 @@ import Synchronization
 /// All is called under locks (see `KeyChanges`): parts must not take locks of shards, nor wait.
 final class KeyspaceObservers: KeyspaceListener {
     let watches: WatchTable
+    let waits: WaitTable
     private let notifications: KeyspaceNotifications
 
     init(store: KeyspaceStore, subscriptions: SubscriptionRegistry) {
         watches = WatchTable(store: store)
+        waits = WaitTable(store: store)
         notifications = KeyspaceNotifications(subscriptions)
     }
 
     func happened(_ changes: [KeyChange], _ events: [KeyEvent], in keyspace: inout LockedKeyspace) {
         watches.happened(changes)
         notifications.publish(events, EventClasses(rawValue: keyspace.store.eventClasses.load(ordering: .relaxed)))
+        waits.happened(changes, in: &keyspace)
     }
 
     /// Databases are about to be emptied. All locks are held.
@@ -24,4 +27,7 @@ final class KeyspaceObservers: KeyspaceListener {
 
     /// Two databases are about to be exchanged. All locks are held.
     func willSwap(_ a: Int, _ b: Int, now: Int64) { watches.willSwap(a, b, now: now) }
+
+    /// Databases have been emptied or exchanged. All locks are still held.
+    func databasesChanged(_ databases: [Int]) { waits.databasesChanged(databases) }
 }
