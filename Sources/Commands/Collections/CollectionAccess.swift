@@ -42,6 +42,17 @@ extension CommandContext {
         return result
     }
 
+    /// `change` with its notification: `event`, and "del" behind it if nothing is left.
+    @inline(__always)
+    mutating func change<V: CollectionValue, R>(
+        _ entry: Entry, _ value: V, _ ref: KeyRef, _ eventClass: EventClasses, _ event: StaticString, _ body: (V) -> R
+    ) -> R {
+        let result = change(entry, value, body)
+        keyspace.notify(eventClass, event, ref)
+        if value.count == 0 { keyspace.notify(.generic, "del", ref) }
+        return result
+    }
+
     /// As `change`, where the change gives members a time or takes it from them: see CollectionValue+Expiries.
     mutating func changeExpiries<V: CollectionValue, R>(_ entry: Entry, _ value: V, _ body: (V) -> R) -> R {
         let result = keyspace.changeExpiries(entry, value, body)
@@ -57,5 +68,21 @@ extension CommandContext {
         } else {
             keyspace.set(ref, .collection(key: ref.bytes, value, expiry: nil))
         }
+    }
+
+    /// `store` with its notification: `event` for a value, "del" for a key that goes.
+    mutating func store(_ ref: KeyRef, _ value: CollectionValue, _ eventClass: EventClasses, _ event: StaticString) {
+        if value.count > 0 {
+            store(ref, value)
+            keyspace.notify(eventClass, event, ref)
+        } else if keyspace.delete(ref) {
+            keyspace.notify(.generic, "del", ref)
+        }
+    }
+
+    /// Gives a key a record in place of the one that it may have. To subscribers the key is new in any case: Redis
+    /// deletes the old one first.
+    mutating func replace(_ ref: KeyRef, _ record: Record) {
+        if !keyspace.set(ref, record) { keyspace.notify(.new, "new", ref) }
     }
 }
