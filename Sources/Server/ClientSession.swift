@@ -50,6 +50,8 @@ public final class ClientSession: Connection, @unchecked Sendable {
 
     /// The call that waits, if one does. Loop only.
     var parked: ParkedCall?
+    /// The running call holds up those that write. Loop only.
+    var holdsWriters = false
     /// Requests, from the parked one on, whose cold keys have been asked for. Loop only.
     var readAhead = 0
     /// Waits for the end of a CLIENT PAUSE rather than for a call's needs. Any thread reads.

@@ -4,5 +4,6 @@ import Commands
 enum CommandFamilies {
     static let rows: [CommandRow] =
         StringCommands.rows + KeyCommands.rows + AdministrationCommands.rows + ListCommands.rows + SetCommands.rows
-        + HashCommands.rows + SortedSetCommands.rows + ConnectionCommands.rows + IntrospectionCommands.rows
+        + HashCommands.rows + SortedSetCommands.rows + SortCommands.rows + ConnectionCommands.rows
+        + IntrospectionCommands.rows
 }

@@ -71,7 +71,9 @@ enum Gates {
     ) -> Bool {
         let flags = entry.pointee.flags
         let isWrite = flags.contains(.write) || flags.contains(.mayReplicate)
-        guard worker.core.pause.holds(isWrite: isWrite, now: worker.context.pointee.now) else { return false }
+        guard worker.core.pause.holds(
+            isWrite: isWrite, now: worker.context.pointee.now, isHolder: session.holdsWriters)
+        else { return false }
         // CLIENT itself stays usable, or nobody could end the pause.
         if flags.contains(.runsWhilePaused) { return false }
         let call = worker.park(session, .pause)

@@ -218,6 +218,7 @@ final class LoopWorker: @unchecked Sendable {
             return false
         }
         if session.parked != nil { unpark(session) }
+        if session.holdsWriters { releaseWriters(session) }
         finish(session, ran, start: start, failed: reply.pointee.errorCount != errors, &began)
         return true
     }
@@ -273,22 +274,36 @@ final class LoopWorker: @unchecked Sendable {
         _ body: @Sendable (inout CommandContext) -> Void
     ) -> Bool {
         let known = takeAhead(context.pointee.arguments)
-        switch preparation.pointee.lock(entry, &context.pointee, known: known) {
-        case .ready:
-            body(&context.pointee)
-            preparation.pointee.unlock(&context.pointee)
-            return true
-        case .badKeys:
-            // The arguments don't fit the specifications: the command says what is wrong, it has no keys to touch.
-            context.pointee.keys.removeAll()
-            body(&context.pointee)
-            return true
-        case .cold:
-            let call = park(session, .keys)
-            let faults = preparation.pointee.requestFaults(for: call, &context.pointee)
-            tier?.submit(faults)
-            call.arm()
-            return false
+        if let parked = session.parked {
+            // A resume without an answer: the job is still under way.
+            if parked.reason == .background, parked.answer == nil { return false }
+            context.pointee.late = parked.late
+        }
+        defer { if context.pointee.late != nil { dropLateKeys() } }
+        while true {
+            switch preparation.pointee.lock(entry, &context.pointee, known: known) {
+            case .ready:
+                if let parked = session.parked, let answer = parked.answer {
+                    parked.answer = nil
+                    context.pointee.answer = answer
+                }
+                body(&context.pointee)
+                preparation.pointee.unlock(&context.pointee)
+                guard case .moreKeys(let late)? = context.pointee.request else { return true }
+                context.pointee.request = nil
+                add(late, session)
+            case .badKeys:
+                // The arguments don't fit the specifications: the command says what is wrong, it has no keys to touch.
+                context.pointee.keys.removeAll()
+                body(&context.pointee)
+                return true
+            case .cold:
+                let call = park(session, .keys)
+                let faults = preparation.pointee.requestFaults(for: call, &context.pointee)
+                tier?.submit(faults)
+                call.arm()
+                return false
+            }
         }
     }
 
@@ -300,7 +315,18 @@ final class LoopWorker: @unchecked Sendable {
         let call = ParkedCall(
             session, reason, since: earlier?.since ?? Clock.monotonicNanoseconds(),
             attempts: (earlier?.attempts ?? 0) + 1)
-        if let earlier, !earlier.faults.isEmpty { context.pointee.keyspace.release(earlier.faults) }
+        if let earlier {
+            call.answer = earlier.answer
+            if let late = context.pointee.late ?? earlier.late {
+                // It needs all its keys at the same time: what it has got stays.
+                call.late = late
+                call.inherit(earlier)
+            } else if !earlier.faults.isEmpty {
+                context.pointee.keyspace.release(earlier.faults)
+            }
+        } else {
+            call.late = context.pointee.late
+        }
         session.parked = call
         note(session, from: earlier?.reason, to: reason)
         return call
@@ -318,6 +344,7 @@ final class LoopWorker: @unchecked Sendable {
     func abandon(_ session: ClientSession) {
         guard let call = session.parked else { return }
         session.parked = nil
+        if session.holdsWriters { releaseWriters(session) }
         note(session, from: call.reason, to: nil)
         if call.reason == .pause { core.pause.forget(call) }
         context.pointee.keyspace.abandon(call)

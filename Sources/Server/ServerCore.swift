@@ -280,6 +280,7 @@ public final class ServerCore: @unchecked Sendable {
             let counts = store.counts(database: database)
             return counts.unresolved == 0 ? .counted(counts.keys) : nil
         case .job: return nil
+        case .moreKeys: preconditionFailure("a call without keys asked for more")
         }
     }
 
@@ -294,6 +295,7 @@ public final class ServerCore: @unchecked Sendable {
                     done(.failed("the flash tier failed: \(error.message)"))
                 }
             case .job(let job): done(job())
+            case .moreKeys: preconditionFailure("more keys are the worker's business")
             }
         }
     }

@@ -46,4 +46,14 @@ extension CommandContext {
             keyspace.set(ref, .collection(key: ref.bytes, value, expiry: nil))
         }
     }
+
+    /// `store` with its notification: `event` for a value, "del" for a key that goes.
+    mutating func store(_ ref: KeyRef, _ value: CollectionValue, _ eventClass: EventClasses, _ event: StaticString) {
+        if value.count > 0 {
+            store(ref, value)
+            keyspace.notify(eventClass, event, ref)
+        } else if keyspace.delete(ref) {
+            keyspace.notify(.generic, "del", ref)
+        }
+    }
 }

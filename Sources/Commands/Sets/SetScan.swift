@@ -17,7 +17,7 @@ extension SetCommands {
             var found: [Listpack.Item] = []
             let next = set.scan(cursor, atLeast: options.count) { member in
                 if let pattern = options.pattern {
-                    guard SetValue.withText(of: member, { pattern.matches($0) }) else { return }
+                    guard member.withText({ pattern.matches($0) }) else { return }
                 }
                 found.append(member)
             }

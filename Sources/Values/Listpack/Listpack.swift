@@ -158,6 +158,21 @@ public struct Listpack: @unchecked Sendable {
     public enum Item: Sendable {
         case integer(Int64)
         case bytes(ByteSlice)
+
+        /// Calls `body` with the value's text, valid during the call.
+        @inlinable
+        public func withText<R, E: Error>(_ body: (ByteSlice) throws(E) -> R) throws(E) -> R {
+            switch self {
+            case .bytes(let slice): return try body(slice)
+            case .integer(let number):
+                // Room for any integer's text.
+                var room: (UInt64, UInt64, UInt64) = (0, 0, 0)
+                return try withUnsafeMutableBytes(of: &room) { (raw) throws(E) -> R in
+                    let base = raw.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self)
+                    return try body(ByteSlice(base: base, count: Decimal.formatInt64(number, into: base)))
+                }
+            }
+        }
     }
 
     /// The value at `at`.

@@ -57,16 +57,6 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
 
     // MARK: Members
 
-    /// Calls `body` with a member's text, valid during the call.
-    public static func withText<R, E: Error>(
-        of member: Listpack.Item, _ body: (ByteSlice) throws(E) -> R
-    ) throws(E) -> R {
-        switch member {
-        case .bytes(let slice): return try body(slice)
-        case .integer(let number): return try Decimal.bytes(number).withSlice(body)
-        }
-    }
-
     public func contains(_ member: ByteSlice) -> Bool {
         if let integers { return StringForm.canonicalInteger(member).map { integers.contains($0) } ?? false }
         return table?.contains(member) ?? false
@@ -74,7 +64,7 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
 
     public func contains(_ member: Listpack.Item) -> Bool {
         if let integers, case .integer(let number) = member { return integers.contains(number) }
-        return Self.withText(of: member) { contains($0) }
+        return member.withText { contains($0) }
     }
 
     /// Adds a member. Returns whether it is new.
@@ -90,7 +80,7 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
     @discardableResult
     public func add(_ member: Listpack.Item) -> Bool {
         if integers != nil, case .integer(let number) = member { return add(number) }
-        return Self.withText(of: member) { add($0) }
+        return member.withText { add($0) }
     }
 
     private func add(_ number: Int64) -> Bool {
@@ -118,7 +108,7 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
     @discardableResult
     public func remove(_ member: Listpack.Item) -> Bool {
         if integers != nil, case .integer(let number) = member { return integers?.remove(number) ?? false }
-        return Self.withText(of: member) { remove($0) }
+        return member.withText { remove($0) }
     }
 
     private func becomeTable() {
