@@ -12,6 +12,8 @@ public enum BackgroundRequest: Sendable {
     case moreKeys(LateKeys)
     /// Anything that may take long: run on a control thread.
     case job(@Sendable () -> BackgroundAnswer)
+    /// What waits for another server: run where it holds up no other job.
+    case remote(@Sendable () -> BackgroundAnswer)
 }
 
 /// The answer to a `BackgroundRequest`.

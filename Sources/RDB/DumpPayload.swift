@@ -1,4 +1,5 @@
 import Bytes
+import Values
 
 // DUMP's payload:
 //
@@ -7,6 +8,15 @@ import Bytes
 /// A serialised value, as DUMP answers it and RESTORE and MIGRATE take it.
 public enum DumpPayload {
     static let footerBytes = 10
+
+    /// Appends the payload of a record's value.
+    public static func append(of record: Record, compresses: Bool, to buffer: inout ByteBuffer) {
+        if let collection = record.collection {
+            append(.collection(collection), compresses: compresses, to: &buffer)
+        } else {
+            record.withString { append(.string(.view($0)), compresses: compresses, to: &buffer) }
+        }
+    }
 
     /// Appends the payload of `value` to `buffer`. O(n).
     public static func append(_ value: RDBValue, compresses: Bool = true, to buffer: inout ByteBuffer) {

@@ -365,8 +365,12 @@ final class LoopWorker: @unchecked Sendable {
         _ request: BackgroundRequest, _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>,
         _ body: @Sendable (inout CommandContext) -> Void
     ) -> Bool {
-        // A resume without an answer: the job is still under way.
-        if let waiting = session.parked, waiting.reason == .background, waiting.answer == nil { return false }
+        // A resume without an answer: the job is still under way. A call with keys has looked before it ran.
+        if entry.pointee.shape == .none, let waiting = session.parked, waiting.reason == .background,
+            waiting.answer == nil
+        {
+            return false
+        }
         var request = request
         var given = session.parked?.answer
         session.parked?.answer = nil

@@ -28,6 +28,9 @@ public final class ServerCore: @unchecked Sendable {
     public let latency: LatencyMonitor
     public let rates: InstantaneousRates
     public let control = ControlPool()
+    /// Jobs that wait for other servers.
+    private let remote = ControlPool()
+    let migrationLinks = MigrationLinks()
     let eviction: Eviction
     let ticks = Ticks()
     public private(set) var loops: LoopGroup! = nil  // set in `start`, before any loop runs
@@ -128,6 +131,7 @@ public final class ServerCore: @unchecked Sendable {
             frontend, settings: FrontendSettings(settings), service: self)
         workers = loops.loops.map { _ in LoopWorker(core: self) }
         control.start(2)
+        remote.start(4)
         tier?.start()
         maintenance.start()
         startupMemory.store(memoryReading().allocated, ordering: .relaxed)
@@ -162,6 +166,7 @@ public final class ServerCore: @unchecked Sendable {
         hasStopped.wakeAll()
         maintenance.stop()
         control.stop()
+        remote.stop()
         tier?.stop()
     }
 
@@ -279,12 +284,13 @@ public final class ServerCore: @unchecked Sendable {
         case .exactCount(let database):
             let counts = store.counts(database: database)
             return counts.unresolved == 0 ? .counted(counts.keys) : nil
-        case .job: return nil
+        case .job, .remote: return nil
         case .moreKeys: preconditionFailure("a call without keys asked for more")
         }
     }
 
     func submit(_ request: BackgroundRequest, now: Int64, _ done: @escaping @Sendable (BackgroundAnswer) -> Void) {
+        if case .remote(let job) = request { return remote.submit { done(job()) } }
         control.submit { [self] in
             switch request {
             case .walk(let walk): done(Self.walk(walk, store: store, tier: tier, now: now))
@@ -294,7 +300,7 @@ public final class ServerCore: @unchecked Sendable {
                 } catch {
                     done(.failed("the flash tier failed: \(error.message)"))
                 }
-            case .job(let job): done(job())
+            case .job(let job), .remote(let job): done(job())
             case .moreKeys: preconditionFailure("more keys are the worker's business")
             }
         }
