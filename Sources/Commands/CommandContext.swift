@@ -14,6 +14,8 @@ public enum BackgroundRequest: Sendable {
     case job(@Sendable () -> BackgroundAnswer)
     /// What waits for another server: run where it holds up no other job.
     case remote(@Sendable () -> BackgroundAnswer)
+    /// A job that changes keys: no transaction has the server for itself meanwhile.
+    case change(@Sendable () -> BackgroundAnswer)
 }
 
 /// The answer to a `BackgroundRequest`.

@@ -5,5 +5,5 @@ enum CommandFamilies {
     static let rows: [CommandRow] =
         StringCommands.rows + KeyCommands.rows + AdministrationCommands.rows + ListCommands.rows + SetCommands.rows
         + HashCommands.rows + SortedSetCommands.rows + SortCommands.rows + ConnectionCommands.rows
-        + IntrospectionCommands.rows + MigrateCommand.rows
+        + IntrospectionCommands.rows + MigrateCommand.rows + TransactionCommands.rows
 }

@@ -31,6 +31,8 @@ final class LoopWorker: @unchecked Sendable {
     private var aheadCount = 0
     /// Those below have run, or will not.
     private var aheadNext = 0
+    /// CLIENT REPLY is off, and EXEC has heeded that itself, command by command.
+    var hasSettledReplies = false
 
     init(core: ServerCore) {
         self.core = core
@@ -88,7 +90,7 @@ final class LoopWorker: @unchecked Sendable {
     }
 
     /// Clock and settings, once for a batch.
-    private func refresh(_ session: ClientSession) {
+    func refresh(_ session: ClientSession) {
         let now = session.loop.unixMilliseconds
         context.pointee.keyspace.now = now
         context.pointee.keyspace.accessClock.seconds = UInt32(truncatingIfNeeded: now / 1_000)
@@ -102,7 +104,7 @@ final class LoopWorker: @unchecked Sendable {
         }
     }
 
-    private func evaluate() {
+    func evaluate() {
         let bytes = ledger.memoryBytes.load(ordering: .relaxed)
         if bytes - evaluatedBytes > Self.evaluationStride || bytes < evaluatedBytes {
             if bytes > evaluatedBytes { tier?.evaluate() }
@@ -212,7 +214,7 @@ final class LoopWorker: @unchecked Sendable {
         let start = reply.pointee.count
         let errors = reply.pointee.errorCount
         var ran: UnsafePointer<CommandIndex.Entry>?
-        let finished = perform(session, &ran)
+        let finished = perform(session, start, &ran)
         if !finished {
             reply.pointee.truncate(to: start)
             return false
@@ -224,24 +226,29 @@ final class LoopWorker: @unchecked Sendable {
     }
 
     /// Gates, keys, body. False: parked.
-    private func perform(_ session: ClientSession, _ ran: inout UnsafePointer<CommandIndex.Entry>?) -> Bool {
+    private func perform(
+        _ session: ClientSession, _ start: Int, _ ran: inout UnsafePointer<CommandIndex.Entry>?
+    ) -> Bool {
         let arguments = context.pointee.arguments
         guard var entry = index.find(arguments[0]) else {
             session.lastCommand.store(-1, ordering: .relaxed)
             Gates.unknownCommand(arguments, session)
+            if session.isQueueing { refusedInMulti(session, nil, start: start) }
             return true
         }
         if entry.pointee.hasSubcommands, arguments.count > 1 {
             guard let sub = index.find(arguments[1], in: entry) else {
                 session.lastCommand.store(-1, ordering: .relaxed)
                 Gates.unknownSubcommand(arguments, entry, context.pointee.reply)
+                if session.isQueueing { refusedInMulti(session, nil, start: start) }
                 return true
             }
             entry = sub
         }
         session.lastCommand.store(entry.pointee.number, ordering: .relaxed)
         if let parked = session.parked, let failure = parked.firstFailure {
-            context.pointee.reply.pointee.error("ERR the flash tier failed to read: \(failure)")
+            context.pointee.reply.pointee.error(ErrorText.readFailed(failure))
+            if session.isQueueing { refusedInMulti(session, entry, start: start) }
             ran = entry
             return true
         }
@@ -249,8 +256,10 @@ final class LoopWorker: @unchecked Sendable {
         case .pass: break
         case .rejected:
             statistics.rejected(entry.pointee.number)
+            if session.isQueueing { refusedInMulti(session, entry, start: start) }
             return true
         case .parked: return false
+        case .inMulti: return runInMulti(session, entry, &ran)
         }
         guard let body = entry.pointee.body else {
             Gates.wrongArity(entry, context.pointee.reply)
@@ -342,11 +351,16 @@ final class LoopWorker: @unchecked Sendable {
 
     /// The connection is gone with a call waiting.
     func abandon(_ session: ClientSession) {
+        if let transaction = session.transaction {
+            if let run = transaction.run, !run.hasBegun { core.gate.forget(run) }
+            session.endTransaction()
+        }
         guard let call = session.parked else { return }
         session.parked = nil
         if session.holdsWriters { releaseWriters(session) }
         note(session, from: call.reason, to: nil)
         if call.reason == .pause { core.pause.forget(call) }
+        if call.reason == .exclusive { core.gate.forget(call) }
         context.pointee.keyspace.abandon(call)
     }
 
@@ -355,7 +369,7 @@ final class LoopWorker: @unchecked Sendable {
         if old == nil { core.parkedCalls.add(1, ordering: .relaxed) }
         if new == nil { core.parkedCalls.subtract(1, ordering: .relaxed) }
         session.isPaused.store(new == .pause, ordering: .relaxed)
-        session.waitsForFlash.store(new != nil && new != .pause, ordering: .relaxed)
+        session.waitsForFlash.store(new != nil && new != .pause && new != .exclusive, ordering: .relaxed)
         let bytes = new == nil ? 0 : context.pointee.arguments.buffer.reduce(0) { $0 + $1.count }
         session.parkedBytes.store(bytes, ordering: .relaxed)
     }
@@ -428,12 +442,20 @@ final class LoopWorker: @unchecked Sendable {
             core.errorCounts.count(context.pointee.reply.pointee.lastErrorCode.array)
         }
         if let entry = ran {
-            statistics.executed(entry.pointee.number, nanoseconds: duration, failed: failed)
-            Ledger.add(1, to: session.commandCount)
-            if duration >= core.slowNanoseconds.load(ordering: .relaxed) { recordSlow(session, entry, duration) }
-            if !session.redactedArguments.isEmpty { session.redactedArguments = [] }
+            account(session, entry, duration, failed: failed)
         }
         if session.replyMode != .on { suppress(session, start: start) }
+    }
+
+    /// The statistics of a command that has run.
+    @inline(__always)
+    func account(
+        _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>, _ nanoseconds: Int64, failed: Bool
+    ) {
+        statistics.executed(entry.pointee.number, nanoseconds: nanoseconds, failed: failed)
+        Ledger.add(1, to: session.commandCount)
+        if nanoseconds >= core.slowNanoseconds.load(ordering: .relaxed) { recordSlow(session, entry, nanoseconds) }
+        if !session.redactedArguments.isEmpty { session.redactedArguments = [] }
     }
 
     private func recordSlow(
@@ -453,7 +475,9 @@ final class LoopWorker: @unchecked Sendable {
     private func suppress(_ session: ClientSession, start: Int) {
         switch session.replyMode {
         case .on: break
-        case .off: context.pointee.reply.pointee.truncate(to: start)
+        case .off:
+            if !hasSettledReplies { context.pointee.reply.pointee.truncate(to: start) }
+            hasSettledReplies = false
         case .skipNext: session.replyMode = .skipping
         case .skipping:
             context.pointee.reply.pointee.truncate(to: start)

@@ -12,7 +12,7 @@ import Values
 public enum SortCommands {
     public static let rows: [CommandRow] = [
         CommandRow(
-            "sort", arity: -2, [.write, .denyOOM, .movableKeys],
+            "sort", arity: -2, [.write, .denyOOM, .movableKeys, .needsGate],
             [.write, .set, .sortedSet, .list, .slow, .dangerous], group: .generic,
             keys: [.one([.readOnly, .access]), patterns, destination],
             since: "1.0.0",
@@ -21,7 +21,7 @@ public enum SortCommands {
             documentation: SortSyntax.sort
         ) { sort(&$0, takesStore: true) },
         CommandRow(
-            "sort_ro", arity: -2, [.readOnly, .movableKeys],
+            "sort_ro", arity: -2, [.readOnly, .movableKeys, .needsGate],
             [.read, .set, .sortedSet, .list, .slow, .dangerous], group: .generic,
             keys: [.one([.readOnly, .access]), patterns],
             since: "7.0.0", summary: "Sorts the elements of a list, set or sorted set; can't store them.",

@@ -88,6 +88,7 @@ enum FlushCommands {
             return context.reply.pointee.error(ErrorText.databaseIndex)
         }
         store.lockAll()
+        context.core.observers.willSwap(Int(first), Int(second), now: context.now)
         store.swap(Int(first), Int(second))
         store.unlockAll()
         context.reply.pointee.ok()
@@ -98,6 +99,7 @@ extension ServerCore {
     /// Empties databases. What it returns is to be disposed of, off the loops.
     func flush(_ databases: [Int]) -> [KeyspaceStore.Detached] {
         store.lockAll()
+        observers.willFlush(databases)
         let detached = databases.map { store.detach(database: $0) }
         store.unlockAll()
         for part in detached where part.keys > 0 { tier?.bury(generation: part.generation) }

@@ -9,7 +9,7 @@ import Values
 enum MigrateCommand {
     static let rows: [CommandRow] = [
         CommandRow(
-            "migrate", arity: -6, [.write, .movableKeys], [.keyspace, .write, .slow, .dangerous], group: .generic,
+            "migrate", arity: -6, [.write, .movableKeys, .needsGate], [.keyspace, .write, .slow, .dangerous], group: .generic,
             keys: [
                 .one([.readWrite, .access, .delete], at: 3),
                 KeySpec(
@@ -185,8 +185,9 @@ enum MigrateCommand {
             }
         }
         if !changed.isEmpty {
+            // Behind the exclusive gate nobody writes anyway.
             let session = call.session
-            if !session.holdsWriters { call.worker.holdWriters(session) }
+            if !call.isInTransaction, !session.holdsWriters { call.worker.holdWriters(session) }
             var next = migration
             next.items = changed
             return submit(next, &call)

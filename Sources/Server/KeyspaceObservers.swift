@@ -1,0 +1,20 @@
+import Keyspace
+
+/// The server's one listener of changes and events of keys: hands them to each who has asked for them, in turn.
+///
+/// All is called under locks (see `KeyChanges`): parts must not take locks of shards, nor wait.
+final class KeyspaceObservers: KeyspaceListener {
+    let watches: WatchTable
+
+    init(store: KeyspaceStore) { watches = WatchTable(store: store) }
+
+    func happened(_ changes: [KeyChange], _ events: [KeyEvent], in keyspace: inout LockedKeyspace) {
+        watches.happened(changes)
+    }
+
+    /// Databases are about to be emptied. All locks are held.
+    func willFlush(_ databases: [Int]) { watches.willFlush(databases) }
+
+    /// Two databases are about to be exchanged. All locks are held.
+    func willSwap(_ a: Int, _ b: Int, now: Int64) { watches.willSwap(a, b, now: now) }
+}
