@@ -1,9 +1,26 @@
 import Commands
 
-/// All rows of all families.
+/// Every command there is.
 enum CommandFamilies {
-    static let rows: [CommandRow] =
-        StringCommands.rows + KeyCommands.rows + AdministrationCommands.rows + ListCommands.rows + SetCommands.rows
-        + HashCommands.rows + SortedSetCommands.rows + SortCommands.rows + ConnectionCommands.rows
-        + IntrospectionCommands.rows + MigrateCommand.rows + TransactionCommands.rows
+    static let rows: [CommandRow] = [
+        StringCommands.rows,
+        BitmapCommands.rows,
+        HyperLogLogCommands.rows,
+        KeyCommands.rows,
+        ListCommands.rows,
+        SetCommands.rows,
+        HashCommands.rows,
+        HashExpiryCommands.rows,
+        SortedSetCommands.rows,
+        SortCommands.rows,
+        GeoCommands.rows,
+        KeyDBCommands.rows,
+        NestedHashCommands.rows,
+        MigrateCommand.rows,
+        TransactionCommands.rows,
+        WaitCommands.rows,
+        ConnectionCommands.rows,
+        AdministrationCommands.rows,
+        IntrospectionCommands.rows,
+    ].flatMap { $0 }
 }

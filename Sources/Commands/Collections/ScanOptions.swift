@@ -2,15 +2,23 @@ import Bytes
 import RESP
 import Values
 
-/// MATCH and COUNT of SSCAN, HSCAN and ZSCAN.
+/// MATCH and COUNT of SSCAN, HSCAN and ZSCAN, and HSCAN's NOVALUES.
 struct ScanOptions {
     var count = 10
     var pattern: GlobPattern?
+    var omitsValues = false
 
     /// Nil: they are wrong, which has been replied.
-    init?(_ call: borrowing CommandContext) {
-        for index in stride(from: 3, to: call.arguments.count, by: 2) {
+    init?(_ call: borrowing CommandContext, takesNoValues: Bool) {
+        var index = 3
+        while index < call.arguments.count {
             let word = call.arguments[index]
+            if takesNoValues, word.equalsIgnoringCase("novalues") {
+                omitsValues = true
+                index += 1
+                continue
+            }
+            defer { index += 2 }
             if index + 1 < call.arguments.count, word.equalsIgnoringCase("count") {
                 guard let number = Self.count(call, index + 1) else { return nil }
                 count = number
@@ -39,7 +47,8 @@ extension CommandContext {
     /// SSCAN and its kin: `body` gets the collection, the cursor and the options, and replies. As in Redis, of a missing
     /// key the options aren't looked at.
     mutating func scan<V: CollectionValue>(
-        _ type: V.Type, _ body: (V, UInt64, ScanOptions, UnsafeMutablePointer<ReplyWriter>) -> Void
+        _ type: V.Type, takesNoValues: Bool = false,
+        _ body: (V, UInt64, ScanOptions, UnsafeMutablePointer<ReplyWriter>) -> Void
     ) {
         guard let cursor = KeyCommands.cursor(arguments[2]) else {
             return reply.pointee.error(ErrorText.invalidCursor)
@@ -48,7 +57,7 @@ extension CommandContext {
         case .refused: return
         case .missing: reply.pointee.scanned(next: 0, elements: 0)
         case .found(_, let value):
-            guard let options = ScanOptions(self) else { return }
+            guard let options = ScanOptions(self, takesNoValues: takesNoValues) else { return }
             body(value, cursor, options, reply)
         }
     }

@@ -113,15 +113,15 @@ extension HashCommands {
     // MARK: HSCAN
 
     static func hscan(_ call: inout CommandContext) {
-        call.scan(HashValue.self) { hash, cursor, options, writer in
+        call.scan(HashValue.self, takesNoValues: true) { hash, cursor, options, writer in
             var pairs: [HashValue.Pair] = []
             let next = hash.scan(cursor, atLeast: options.count) { pair in
                 if pair.page.withBytes(pair.field, { options.matches($0) }) { pairs.append(pair) }
             }
-            writer.pointee.scanned(next: next, elements: 2 * pairs.count)
+            writer.pointee.scanned(next: next, elements: options.omitsValues ? pairs.count : 2 * pairs.count)
             for pair in pairs {
                 reply(writer, pair.page, pair.field)
-                reply(writer, pair.page, pair.value)
+                if !options.omitsValues { reply(writer, pair.page, pair.value) }
             }
         }
     }

@@ -3,7 +3,7 @@
 /// A row names the function that it stands for: see SortedSetReads, SortedSetRanges, SortedSetAdditions,
 /// SortedSetRemovals, and for those that combine several SortedSetAlgebra.
 public enum SortedSetCommands {
-    public static let rows: [CommandRow] = reading + ranges + changing + combining + storing
+    public static let rows: [CommandRow] = reading + ranges + changing + blocking + combining + storing
 
     private static let reading: [CommandRow] = [
         CommandRow(

@@ -173,4 +173,22 @@ enum SortedSetSyntax {
     /// ZUNIONSTORE and ZINTERSTORE.
     static let zunionstore = CommandDocumentation([destination, numkeys, keys(1), weights, aggregate])
     static let zdiffstore = CommandDocumentation([destination, numkeys, keys(1)])
+
+    private static let timeout = CommandArgument(.double, "timeout")
+    static let bzpopmin = CommandDocumentation(
+        [CommandArgument(.key, "key", .multiple, keySpec: 0), timeout],
+        history: [("6.0.0", "`timeout` is interpreted as a double instead of an integer.")])
+    static let bzpopmax = bzpopmin
+    static let bzmpop = CommandDocumentation([
+        timeout,
+        CommandArgument(.integer, "numkeys"),
+        CommandArgument(.key, "key", .multiple, keySpec: 0),
+        CommandArgument(
+            .oneof, "where",
+            arguments: [
+                CommandArgument(.pureToken, "min", token: "MIN"),
+                CommandArgument(.pureToken, "max", token: "MAX"),
+            ]),
+        CommandArgument(.integer, "count", .optional, token: "COUNT"),
+    ])
 }
