@@ -148,8 +148,8 @@ public enum Decimal {
         return firn_parse_double(text.base, text.count, &value) != 0 ? value : nil
     }
 
-    /// The number that `text` spells for SORT: strtod's rules up to the end or a NUL byte, leading space allowed, nothing
-    /// is zero; nil for anything else, NaN and what is out of range.
+    /// The number that `text` spells for SORT: strtod's rules up to the end or a NUL byte, leading space allowed,
+    /// nothing is zero; nil for anything else, NaN and what is out of range.
     public static func scanDouble(_ text: ByteSlice) -> Double? {
         if text.count <= 15, let integer = parseInt64(text) { return Double(integer) }
         var value = 0.0

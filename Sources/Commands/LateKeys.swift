@@ -5,10 +5,10 @@ import Keyspace
 // GET). Its body can't look them up: their shards are not locked, they may be cold.
 //
 // So the body runs as far as it can tell which keys it needs, and asks for them with `.moreKeys`, without effect or
-// reply. The worker gives the locks back, adds the keys to those that the arguments name, locks all of them in ascending
-// order, waits for what is cold as for any key, and runs the body again from the top. The body finds out again what
-// it needs: the value may have changed. It looks the keys up in the same order, so the k-th one of this run is usually
-// the k-th one that was asked for; where it isn't, the body asks anew, from this one on.
+// reply. The worker gives the locks back, adds the keys to those that the arguments name, locks all of them in
+// ascending order, waits for what is cold as for any key, and runs the body again from the top. The body finds out
+// again what it needs: the value may have changed. It looks the keys up in the same order, so the k-th one of this run
+// is usually the k-th one that was asked for; where it isn't, the body asks anew, from this one on.
 //
 // What keeps that from going on for ever is the worker's business: see `LoopWorker.patience`.
 

@@ -1,8 +1,8 @@
 import CShims
 import Glibc
 
-// Sockets for a thread of its own that waits for its peer, but not for ever. The descriptors don't block; every wait has
-// a deadline in nanoseconds of the monotonic clock, and running into it is the error ETIMEDOUT.
+// Sockets for a thread of its own that waits for its peer, but not for ever. The descriptors don't block; every wait
+// has a deadline in nanoseconds of the monotonic clock, and running into it is the error ETIMEDOUT.
 
 extension Socket {
     /// Connects to `host` and `port`.

@@ -4,7 +4,8 @@ import Synchronization
 
 /// Pauses of the clients: until when, and for which commands. Calls that wait are parked and run when it is over.
 ///
-/// CLIENT PAUSE, a shutdown, a reload and calls that must come to an end (`LoopWorker.patience`) each have a pause of their own, so that none ends another's.
+/// CLIENT PAUSE, a shutdown, a reload and calls that must come to an end (`LoopWorker.patience`) each have a pause of
+/// their own, so that none ends another's.
 public final class ClientPause: Sendable {
     public enum Scope: Sendable {
         case writes

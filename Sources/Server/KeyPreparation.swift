@@ -48,8 +48,8 @@ struct KeyPreparation: ~Copyable {
 
     init(tier: Tier?) { self.tier = tier }
 
-    /// Locks and prepares the keys of the call in `context.arguments`, and those of `context.late` behind them. `known`:
-    /// the place of argument 1, if somebody has worked it out already.
+    /// Locks and prepares the keys of the call in `context.arguments`, and those of `context.late` behind them.
+    /// `known`: the place of argument 1, if somebody has worked it out already.
     @inline(__always)
     mutating func lock(
         _ entry: UnsafePointer<CommandIndex.Entry>, _ context: inout CommandContext, known: Position?

@@ -144,7 +144,7 @@ def growth(binary, options, kind, size):
             keys = 1
             feeder.feed((words("key", first, 100) for first in range(0, size, 100)), batch=20)
         else:
-            keys = (20_000 if options.quick else 100_000) // (10 if size == 100 else 1)
+            keys = (50_000 if options.quick else 300_000) // (5 if size == 100 else 1)
             feeder.feed((words(f"key:{number:012d}", 0, size) for number in range(keys)), batch=100)
         feeder.close()
         return (settle(server.pid) - before) / keys

@@ -44,8 +44,8 @@ struct ScanOptions {
 }
 
 extension CommandContext {
-    /// SSCAN and its kin: `body` gets the collection, the cursor and the options, and replies. As in Redis, of a missing
-    /// key the options aren't looked at.
+    /// SSCAN and its kin: `body` gets the collection, the cursor and the options, and replies. As in Redis, of a
+    /// missing key the options aren't looked at.
     mutating func scan<V: CollectionValue>(
         _ type: V.Type, takesNoValues: Bool = false,
         _ body: (V, UInt64, ScanOptions, UnsafeMutablePointer<ReplyWriter>) -> Void

@@ -3,8 +3,8 @@ import Keyspace
 import RESP
 import Values
 
-/// SORT and SORT_RO: the elements of a list, set or sorted set in an order that may come from other keys, and what other
-/// keys hold of them.
+/// SORT and SORT_RO: the elements of a list, set or sorted set in an order that may come from other keys, and what
+/// other keys hold of them.
 ///
 ///     SortRequest   the options
 ///     SortLines     the order

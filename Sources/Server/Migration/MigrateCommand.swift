@@ -9,7 +9,8 @@ import Values
 enum MigrateCommand {
     static let rows: [CommandRow] = [
         CommandRow(
-            "migrate", arity: -6, [.write, .movableKeys, .needsGate], [.keyspace, .write, .slow, .dangerous], group: .generic,
+            "migrate", arity: -6, [.write, .movableKeys, .needsGate], [.keyspace, .write, .slow, .dangerous],
+            group: .generic,
             keys: [
                 .one([.readWrite, .access, .delete], at: 3),
                 KeySpec(

@@ -4,9 +4,9 @@ import RESP
 
 /// What MIGRATE has a control thread do: keys to send to another server, and what came of it.
 ///
-/// The keys are dumped under their locks, the network is spoken to without. So a key may change before it is deleted here,
-/// and a write must not be lost: `MigrateCommand` deletes only what still is what was sent. What has changed is sent again,
-/// or deleted there, while commands that write are held up: then it can't change.
+/// The keys are dumped under their locks, the network is spoken to without. So a key may change before it is deleted
+/// here, and a write must not be lost: `MigrateCommand` deletes only what still is what was sent. What has changed is
+/// sent again, or deleted there, while commands that write are held up: then it can't change.
 struct Migration: Sendable {
     struct Item: Sendable {
         /// The key's number in the call.

@@ -141,31 +141,6 @@ extension SortedSetValue {
         adopt(fresh)
     }
 
-    /// Calls `body` with the members of `range`, which must be there; `reversed`: from the last of them on. What it gets
-    /// is valid until the set changes.
-    public func forEachMember(in range: Range<Int>, reversed: Bool = false, _ body: (Listpack.Item) -> Void) {
-        precondition(range.lowerBound >= 0 && range.upperBound <= elements, "elements \(range) of \(elements)")
-        guard !range.isEmpty else { return }
-        guard let list else {
-            let step = { (page: Listpack, at: Int) -> Bool in
-                body(page.item(page.next(at)))
-                return true
-            }
-            if reversed {
-                large.order.forEachReversed(in: range, step)
-            } else {
-                large.order.forEach(in: range, step)
-            }
-            return
-        }
-        var at = list.offset(of: 2 * (reversed ? range.upperBound - 1 : range.lowerBound))
-        for number in 0..<range.count {
-            body(list.item(at))
-            guard number + 1 < range.count else { return }
-            at = reversed ? list.previous(list.previous(at)) : list.advance(at, by: 2)
-        }
-    }
-
     /// Calls `body` with member and score of each element, in order. `body` returns whether to go on.
     public func forEach(_ body: (ByteSlice, Double) -> Bool) {
         guard let list else {

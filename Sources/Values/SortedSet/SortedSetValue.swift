@@ -207,12 +207,27 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
     /// Calls `body` with member and score of the elements of `range`, which must be there; `reversed`: from the last of
     /// them on. The bytes are valid during the call.
     public func forEach(in range: Range<Int>, reversed: Bool = false, _ body: (ByteSlice, Double) -> Void) {
+        let isListed = list != nil
+        forEachPlace(in: range, reversed: reversed) { page, member, score in
+            let score = isListed ? Self.score(page, score) : Self.pageScore(page, score)
+            page.withBytes(member) { body($0, score) }
+        }
+    }
+
+    /// Calls `body` with the members of `range`, which must be there; `reversed`: from the last of them on. What it
+    /// gets is valid until the set changes.
+    public func forEachMember(in range: Range<Int>, reversed: Bool = false, _ body: (Listpack.Item) -> Void) {
+        forEachPlace(in: range, reversed: reversed) { page, member, _ in body(page.item(member)) }
+    }
+
+    /// Calls `body` with page and offsets of member and score.
+    @inline(__always)
+    private func forEachPlace(in range: Range<Int>, reversed: Bool, _ body: (Listpack, Int, Int) -> Void) {
         precondition(range.lowerBound >= 0 && range.upperBound <= elements, "elements \(range) of \(elements)")
         guard !range.isEmpty else { return }
         guard let list else {
             let step = { (page: Listpack, at: Int) -> Bool in
-                let score = Self.pageScore(page, at)
-                page.withBytes(page.next(at)) { body($0, score) }
+                body(page, page.next(at), at)
                 return true
             }
             if reversed {
@@ -224,8 +239,7 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
         }
         var at = list.offset(of: 2 * (reversed ? range.upperBound - 1 : range.lowerBound))
         for number in 0..<range.count {
-            let score = Self.score(list, list.next(at))
-            list.withBytes(at) { body($0, score) }
+            body(list, at, list.next(at))
             guard number + 1 < range.count else { return }
             at = reversed ? list.previous(list.previous(at)) : list.advance(at, by: 2)
         }
