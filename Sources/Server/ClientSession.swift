@@ -61,6 +61,8 @@ public final class ClientSession: Connection, @unchecked Sendable {
 
     /// The call that waits, if one does. Loop only.
     var parked: ParkedCall?
+    /// The running call holds up those that write. Loop only.
+    var holdsWriters = false
     /// The call that waits for a key, if one does: it stays while the call, claimed, waits for flash. Loop only.
     var blocked: BlockedCall?
     /// Requests, from the parked one on, whose cold keys have been asked for. Loop only.

@@ -153,7 +153,9 @@ enum Gates {
         // A write that passes has found the pause over, whatever the batch's start found: it must not change what only
         // stands in for a collection while nothing may be deleted (Keyspace/MemberExpiry).
         let isPaused =
-            holding.contains(.pause) && worker.core.pause.holds(isWrite: true, now: worker.context.pointee.now)
+            holding.contains(.pause)
+            && worker.core.pause.holds(
+                isWrite: true, now: worker.context.pointee.now, isHolder: isAmongHolders(session))
         if worker.context.pointee.keyspace.deletesExpired == isPaused {
             worker.context.pointee.keyspace.deletesExpired = !isPaused
         }
@@ -176,12 +178,22 @@ enum Gates {
         }
         guard holding.contains(.pause) else { return false }
         let isWrite = flags.contains(.write) || flags.contains(.mayReplicate)
-        guard worker.core.pause.holds(isWrite: isWrite, now: worker.context.pointee.now) else { return false }
+        let isHeld = worker.core.pause.holds(
+            isWrite: isWrite, now: worker.context.pointee.now, isHolder: isAmongHolders(session))
+        guard isHeld else { return false }
         // CLIENT itself stays usable, or nobody could end the pause.
         if flags.contains(.runsWhilePaused) || session.isMonitor.load(ordering: .relaxed) { return false }
         let call = worker.park(session, .pause)
         worker.core.pause.wait(call)
         return true
+    }
+
+    /// Calls that hold up those that write aren't held up themselves, nor is a call that was waiting for a key and has
+    /// been claimed: others, and perhaps the one that holds it up, wait for the key that is reserved for it.
+    private static func isAmongHolders(_ session: ClientSession) -> Bool {
+        if session.holdsWriters { return true }
+        if case .claimed? = session.blocked?.fate { return true }
+        return false
     }
 
     /// A transaction that needs the gate itself queues there; a command that is only queued does nothing yet.

@@ -223,6 +223,7 @@ final class LoopWorker: @unchecked Sendable {
             return false
         }
         if session.parked != nil { unpark(session) }
+        if session.holdsWriters { releaseWriters(session) }
         finish(session, ran, start: start, failed: reply.pointee.errorCount != errors, &began)
         if context.pointee.keyspace.heard != 0 { awaitConsequences(session) }
         return true
@@ -296,26 +297,37 @@ final class LoopWorker: @unchecked Sendable {
         _ body: @Sendable (inout CommandContext) -> Void
     ) -> Bool {
         let known = takeAhead(context.pointee.arguments)
-        switch preparation.pointee.lock(entry, &context.pointee, known: known) {
-        case .ready: return runLocked(session, entry, body)
-        case .reserved:
-            guard core.observers.waits.holdsUp(session, &context.pointee) else {
-                return runLocked(session, entry, body)
+        if let parked = session.parked {
+            // A resume without an answer: the job is still under way.
+            if parked.reason == .background, parked.answer == nil { return false }
+            context.pointee.late = parked.late
+        }
+        defer { if context.pointee.late != nil { dropLateKeys() } }
+        while true {
+            switch preparation.pointee.lock(entry, &context.pointee, known: known) {
+            case .ready: break
+            case .reserved:
+                if core.observers.waits.holdsUp(session, &context.pointee) {
+                    preparation.pointee.unlock(&context.pointee)
+                    _ = park(session, .reserved)
+                    return false
+                }
+            case .badKeys:
+                // The arguments don't fit the specifications: the command says what is wrong, it has no keys to touch.
+                context.pointee.keys.removeAll()
+                body(&context.pointee)
+                return true
+            case .cold:
+                let call = park(session, .keys)
+                let faults = preparation.pointee.requestFaults(for: call, &context.pointee)
+                tier?.submit(faults)
+                call.arm()
+                return false
             }
-            preparation.pointee.unlock(&context.pointee)
-            _ = park(session, .reserved)
-            return false
-        case .badKeys:
-            // The arguments don't fit the specifications: the command says what is wrong, it has no keys to touch.
-            context.pointee.keys.removeAll()
-            body(&context.pointee)
-            return true
-        case .cold:
-            let call = park(session, .keys)
-            let faults = preparation.pointee.requestFaults(for: call, &context.pointee)
-            tier?.submit(faults)
-            call.arm()
-            return false
+            guard runLocked(session, entry, body) else { return false }
+            guard case .moreKeys(let late)? = context.pointee.request else { return true }
+            context.pointee.request = nil
+            add(late, session)
         }
     }
 
@@ -327,6 +339,10 @@ final class LoopWorker: @unchecked Sendable {
     ) -> Bool {
         context.pointee.mayGrow = entry.pointee.isDenied
         if entry.pointee.flags.contains(.blocking) { return runBlocking(session, body) }
+        if let parked = session.parked, let answer = parked.answer {
+            parked.answer = nil
+            context.pointee.answer = answer
+        }
         body(&context.pointee)
         preparation.pointee.unlock(&context.pointee)
         return true
@@ -340,7 +356,18 @@ final class LoopWorker: @unchecked Sendable {
         let call = ParkedCall(
             session, reason, since: earlier?.since ?? Clock.monotonicNanoseconds(),
             attempts: (earlier?.attempts ?? 0) + 1)
-        if let earlier, !earlier.faults.isEmpty { context.pointee.keyspace.release(earlier.faults) }
+        if let earlier {
+            call.answer = earlier.answer
+            if let late = context.pointee.late ?? earlier.late {
+                // It needs all its keys at the same time: what it has got stays.
+                call.late = late
+                call.inherit(earlier)
+            } else if !earlier.faults.isEmpty {
+                context.pointee.keyspace.release(earlier.faults)
+            }
+        } else {
+            call.late = context.pointee.late
+        }
         session.parked = call
         note(session, from: earlier?.reason, to: reason)
         return call
@@ -363,6 +390,7 @@ final class LoopWorker: @unchecked Sendable {
         }
         guard let call = session.parked else { return }
         session.parked = nil
+        if session.holdsWriters { releaseWriters(session) }
         note(session, from: call.reason, to: nil)
         if session.blocked != nil { unblock(session) }
         if call.reason == .pause { core.pause.forget(call) }
@@ -387,8 +415,12 @@ final class LoopWorker: @unchecked Sendable {
         _ request: BackgroundRequest, _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>,
         _ body: @Sendable (inout CommandContext) -> Void
     ) -> Bool {
-        // A resume without an answer: the job is still under way.
-        if let waiting = session.parked, waiting.reason == .background, waiting.answer == nil { return false }
+        // A resume without an answer: the job is still under way. A call with keys has looked before it ran.
+        if entry.pointee.shape == .none, let waiting = session.parked, waiting.reason == .background,
+            waiting.answer == nil
+        {
+            return false
+        }
         var request = request
         var given = session.parked?.answer
         session.parked?.answer = nil
@@ -431,64 +463,5 @@ final class LoopWorker: @unchecked Sendable {
             preparation.pointee.prefetch(entry, &context.pointee, into: &faults)
         }
         tier.submit(faults)
-    }
-
-    // MARK: Afterwards
-
-    private func finish(
-        _ session: ClientSession, _ ran: UnsafePointer<CommandIndex.Entry>?, start: Int, failed: Bool,
-        _ began: inout UInt64
-    ) {
-        let ended = Ticks.now()
-        let duration = core.ticks.nanoseconds(from: began, to: ended)
-        began = ended
-        if failed {
-            core.errorCounts.count(context.pointee.reply.pointee.lastErrorCode.array)
-        }
-        if let entry = ran {
-            account(session, entry, duration, failed: failed)
-        }
-        if session.replyMode != .on { suppress(session, start: start, ran) }
-    }
-
-    /// The statistics of a command that has run.
-    @inline(__always)
-    func account(
-        _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>, _ nanoseconds: Int64, failed: Bool
-    ) {
-        statistics.executed(entry.pointee.number, nanoseconds: nanoseconds, failed: failed)
-        Ledger.add(1, to: session.commandCount)
-        if nanoseconds >= core.slowNanoseconds.load(ordering: .relaxed) { recordSlow(session, entry, nanoseconds) }
-        showMonitors(session, entry)
-        if !session.redactedArguments.isEmpty { session.redactedArguments = [] }
-    }
-
-    private func recordSlow(
-        _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>, _ nanoseconds: Int64
-    ) {
-        let arguments = context.pointee.arguments
-        core.latency.sampleIfSlow(
-            entry.pointee.flags.contains(.fast) ? "fast-command" : "command",
-            milliseconds: nanoseconds / 1_000_000)
-        guard !entry.pointee.flags.contains(.skipSlowLog),
-            core.slowLog.isSlow(microseconds: nanoseconds / 1_000)
-        else { return }
-        core.recordSlow(session, arguments, microseconds: nanoseconds / 1_000)
-    }
-
-    /// CLIENT REPLY OFF and SKIP.
-    private func suppress(_ session: ClientSession, start: Int, _ ran: UnsafePointer<CommandIndex.Entry>?) {
-        // What confirms a subscription, and the messages before it, are pushes.
-        let isPush = ran?.pointee.flags.contains(.pushes) == true
-        switch session.replyMode {
-        case .on: break
-        case .off:
-            if !hasSettledReplies, !isPush { context.pointee.reply.pointee.truncate(to: start) }
-            hasSettledReplies = false
-        case .skipNext: session.replyMode = .skipping
-        case .skipping:
-            if !isPush { context.pointee.reply.pointee.truncate(to: start) }
-            session.replyMode = .on
-        }
     }
 }

@@ -24,6 +24,7 @@ final class Maintenance: Sendable {
         while thread.pause(nanoseconds: Self.pauseNanoseconds) {
             let begun = Clock.monotonicNanoseconds()
             core.pause.tick(now: Clock.unixMilliseconds())
+            core.migrationLinks.tick()
             let isPausing = core.isPausing.load(ordering: .relaxed)
             if core.isActiveExpiryEnabled.load(ordering: .relaxed), !isPausing {
                 let effort = Int64(core.configuration.current.activeExpireEffort)

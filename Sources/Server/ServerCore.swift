@@ -29,6 +29,9 @@ public final class ServerCore: @unchecked Sendable {
     public let latency: LatencyMonitor
     public let rates: InstantaneousRates
     public let control = ControlPool()
+    /// Jobs that wait for other servers.
+    private let remote = ControlPool()
+    let migrationLinks = MigrationLinks()
     let eviction: Eviction
     /// Who has subscribed to what.
     let subscriptions: SubscriptionRegistry
@@ -151,6 +154,7 @@ public final class ServerCore: @unchecked Sendable {
             frontend, settings: FrontendSettings(settings), service: self)
         workers = loops.loops.map { _ in LoopWorker(core: self) }
         control.start(2)
+        remote.start(4)
         tier?.start()
         maintenance.start()
         startupMemory.store(memoryReading().allocated, ordering: .relaxed)
@@ -185,6 +189,7 @@ public final class ServerCore: @unchecked Sendable {
         hasStopped.wakeAll()
         maintenance.stop()
         control.stop()
+        remote.stop()
         tier?.stop()
     }
 
@@ -319,11 +324,13 @@ public final class ServerCore: @unchecked Sendable {
         case .exactCount(let database):
             let counts = store.counts(database: database)
             return counts.unresolved == 0 ? .counted(counts.keys) : nil
-        case .job, .change: return nil
+        case .job, .remote, .change: return nil
+        case .moreKeys: preconditionFailure("a call without keys asked for more")
         }
     }
 
     func submit(_ request: BackgroundRequest, now: Int64, _ done: @escaping @Sendable (BackgroundAnswer) -> Void) {
+        if case .remote(let job) = request { return remote.submit { done(job()) } }
         if case .change = request { gate.beginChange() }
         control.submit { [self] in
             switch request {
@@ -334,7 +341,8 @@ public final class ServerCore: @unchecked Sendable {
                 } catch {
                     done(.failed("the flash tier failed: \(error.message)"))
                 }
-            case .job(let job): done(job())
+            case .job(let job), .remote(let job): done(job())
+            case .moreKeys: preconditionFailure("more keys are the worker's business")
             case .change(let job):
                 let answer = job()
                 gate.endChange()

@@ -28,6 +28,8 @@ final class ExclusiveRun: @unchecked Sendable {
     var consequences: UInt64 = 0
     /// What it waits for, or waited for until now.
     var faults: RunFaults?
+    /// The keys that its body has asked for. Nobody changes values, so the rounds end by themselves.
+    var late: LateKeys?
 
     init(_ session: ClientSession, _ commands: [QueuedCommand], version: Int) {
         self.session = session
@@ -116,6 +118,7 @@ extension LoopWorker {
             context.pointee.keyspace.release(faults.faults)
             run.faults = nil
         }
+        run.late = nil
         finish(command, run.session, record)
         return true
     }
@@ -150,27 +153,46 @@ extension LoopWorker {
             body(&context.pointee)
             return true
         }
-        switch preparation.pointee.lock(command.entry, &context.pointee, known: nil) {
-        case .ready, .reserved:
-            // Nothing was reserved when the transaction began, and since then nobody else has run.
-            context.pointee.mayGrow = command.entry.pointee.isDenied
-            body(&context.pointee)
-            preparation.pointee.unlock(&context.pointee)
-        case .badKeys:
-            context.pointee.keys.removeAll()
-            body(&context.pointee)
-        case .cold:
-            // The answer that was to be given is given when the keys are there.
-            run.answer = context.pointee.answer
-            context.pointee.answer = nil
-            let waiter = RunFaults(run)
-            let reads = preparation.pointee.requestFaults(for: waiter, &context.pointee)
-            if let earlier = run.faults { context.pointee.keyspace.release(earlier.faults) }
-            run.faults = waiter
-            tier?.submit(reads)
-            waiter.arm()
-            return false
+        context.pointee.late = run.late
+        defer { if context.pointee.late != nil { dropLateKeys() } }
+        while true {
+            switch preparation.pointee.lock(command.entry, &context.pointee, known: nil) {
+            case .ready, .reserved:
+                // Nothing was reserved when the transaction began, and since then nobody else has run.
+                context.pointee.mayGrow = command.entry.pointee.isDenied
+                body(&context.pointee)
+                preparation.pointee.unlock(&context.pointee)
+                guard case .moreKeys(let late)? = context.pointee.request else { return true }
+                context.pointee.request = nil
+                context.pointee.late = late
+                run.late = late
+            case .badKeys:
+                context.pointee.keys.removeAll()
+                body(&context.pointee)
+                return true
+            case .cold:
+                read(for: run)
+                return false
+            }
         }
-        return true
+    }
+
+    /// Has the keys read that the command found missing.
+    private func read(for run: ExclusiveRun) {
+        // The answer that was to be given is given when the keys are there.
+        run.answer = context.pointee.answer
+        context.pointee.answer = nil
+        let waiter = RunFaults(run)
+        let reads = preparation.pointee.requestFaults(for: waiter, &context.pointee)
+        if let earlier = run.faults {
+            if run.late != nil {
+                waiter.inherit(earlier)
+            } else {
+                context.pointee.keyspace.release(earlier.faults)
+            }
+        }
+        run.faults = waiter
+        tier?.submit(reads)
+        waiter.arm()
     }
 }

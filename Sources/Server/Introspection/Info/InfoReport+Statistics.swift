@@ -30,8 +30,10 @@ extension InfoReport {
         info.field("pubsub_patterns", core.subscriptions.topicCount(.pattern))
         info.field("pubsubshard_channels", core.subscriptions.topicCount(.shardChannel))
         info.zeros(
-            "latest_fork_usec", "total_forks",
-            "migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
+            "latest_fork_usec", "total_forks")
+        info.field("migrate_cached_sockets", core.migrationLinks.count)
+        info.zeros(
+            "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
             "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
             "current_active_defrag_time", "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes",
             "unexpected_error_replies")
