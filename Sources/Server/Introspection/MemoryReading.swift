@@ -61,8 +61,10 @@ extension ServerCore {
     /// Bytes that connections hold: their buffers, and a constant for the objects.
     func clientMemory() -> Int {
         loops.connections().reduce(0) { sum, connection in
-            sum + Self.connectionBytes + connection.queryBufferBytes.current + connection.queryBufferFreeBytes.current
-                + connection.outputBytes.current
+            // `makeConnection` makes no other kind.
+            let queued = unsafeDowncast(connection, to: ClientSession.self).queuedBytes.load(ordering: .relaxed)
+            return sum + Self.connectionBytes + connection.queryBufferBytes.current
+                + connection.queryBufferFreeBytes.current + connection.outputBytes.current + queued
         }
     }
 

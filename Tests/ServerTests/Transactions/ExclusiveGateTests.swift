@@ -35,7 +35,8 @@ import Testing
         if isTiered { try server.makeCold() }
         let all = try client.pipeline([
             "multi", "set a 1", "dbsize", "keys *", "flushdb", "dbsize", "randomkey", "set b 2", "scan 0", "swapdb 0 1",
-            "get b", "select 1", "get b", "flushall sync", "dbsize", "config set maxmemory bla", "info keyspace", "exec",
+            "get b", "select 1", "get b", "flushall sync", "dbsize", "config set maxmemory bla",
+            "info keyspace", "exec",
         ])
         let replies = try #require(all.last).elements
         #expect(replies.count == 16)
