@@ -83,6 +83,11 @@ extension KeyspaceStore {
         return shards[shard].observers
     }
 
+    /// Whether anybody wants to know of changes in this shard or has reserved one of its keys. Its lock must be held.
+    package func isObservedOrReserved(_ shard: Int) -> Bool {
+        shards[shard].observers != 0 || locks[shard].reserved != 0
+    }
+
     /// The database that shows a space now. Needs a shard's lock to be stable. O(databases).
     public func database(ofSpace space: Int) -> Int {
         for database in 0..<databases where map[database] == space { return database }
@@ -163,7 +168,10 @@ extension LockedKeyspace {
             let happened = events
             changes = []
             events = []
-            (listener ?? store.listener)?.happened(changed, happened, in: &self)
+            if !changed.isEmpty || !happened.isEmpty {
+                (listener ?? store.listener)?.happened(changed, happened, in: &self)
+            }
         }
+        if !shadows.isEmpty { freeShadows() }
     }
 }

@@ -5,11 +5,16 @@ import Keyspace
 /// All is called under locks (see `KeyChanges`): parts must not take locks of shards, nor wait.
 final class KeyspaceObservers: KeyspaceListener {
     let watches: WatchTable
+    let waits: WaitTable
 
-    init(store: KeyspaceStore) { watches = WatchTable(store: store) }
+    init(store: KeyspaceStore) {
+        watches = WatchTable(store: store)
+        waits = WaitTable(store: store)
+    }
 
     func happened(_ changes: [KeyChange], _ events: [KeyEvent], in keyspace: inout LockedKeyspace) {
         watches.happened(changes)
+        waits.happened(changes, in: &keyspace)
     }
 
     /// Databases are about to be emptied. All locks are held.
@@ -17,4 +22,7 @@ final class KeyspaceObservers: KeyspaceListener {
 
     /// Two databases are about to be exchanged. All locks are held.
     func willSwap(_ a: Int, _ b: Int, now: Int64) { watches.willSwap(a, b, now: now) }
+
+    /// Databases have been emptied or exchanged. All locks are still held.
+    func databasesChanged(_ databases: [Int]) { waits.databasesChanged(databases) }
 }

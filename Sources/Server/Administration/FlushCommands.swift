@@ -90,6 +90,7 @@ enum FlushCommands {
         store.lockAll()
         context.core.observers.willSwap(Int(first), Int(second), now: context.now)
         store.swap(Int(first), Int(second))
+        context.core.observers.databasesChanged([Int(first), Int(second)])
         store.unlockAll()
         context.reply.pointee.ok()
     }
@@ -101,6 +102,7 @@ extension ServerCore {
         store.lockAll()
         observers.willFlush(databases)
         let detached = databases.map { store.detach(database: $0) }
+        observers.databasesChanged(databases)
         store.unlockAll()
         for part in detached where part.keys > 0 { tier?.bury(generation: part.generation) }
         return detached
