@@ -47,6 +47,27 @@ import Testing
         #expect(eventually { TransactionTests.isClean(server) })
     }
 
+    /// Every command there is, with the fewest words it takes, each of them the name of a cold key: under locks or
+    /// behind the gate, none of them asks for what it can't get there.
+    @Test func everyCommandRunsInATransaction() throws {
+        let index = server.core.index
+        for number in 0..<index.count {
+            let entry = index[number].pointee
+            let flags = entry.flags
+            if entry.body == nil || entry.fullName == "shutdown" || entry.fullName == "debug" { continue }
+            if !flags.isDisjoint(with: [.runsInMulti, .endsMulti, .runsQueue, .noMulti]) { continue }
+            let client = try server.connect()
+            try server.makeCold()
+            var words = entry.fullName.split(separator: "|").map(String.init)
+            while words.count < abs(entry.arity) { words.append("cold:1") }
+            try client.pipeline(["multi", "append cold:1 x"]).forEach { #expect(!$0.isError) }
+            guard try !client.call(words).isError else { continue }
+            try client.send("exec")
+            #expect(try client.read().elements.count >= 1, "\(entry.fullName)")
+        }
+        #expect(eventually(isIdle))
+    }
+
     /// While the transaction waits for flash in its middle, commands of others wait; CLIENT, which can end it, doesn't.
     @Test func othersWaitForTheEnd() throws {
         let others = try server.connectToAllLoops()
