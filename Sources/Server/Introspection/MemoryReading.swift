@@ -62,9 +62,10 @@ extension ServerCore {
     func clientMemory() -> Int {
         loops.connections().reduce(0) { sum, connection in
             // `makeConnection` makes no other kind.
-            let queued = unsafeDowncast(connection, to: ClientSession.self).queuedBytes.load(ordering: .relaxed)
+            let session = unsafeDowncast(connection, to: ClientSession.self)
             return sum + Self.connectionBytes + connection.queryBufferBytes.current
-                + connection.queryBufferFreeBytes.current + connection.outputBytes.current + queued
+                + connection.queryBufferFreeBytes.current + connection.outputBytes.current
+                + session.queuedBytes.load(ordering: .relaxed) + session.subscriptionBytes.load(ordering: .relaxed)
         }
     }
 
