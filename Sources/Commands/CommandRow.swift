@@ -42,8 +42,8 @@ public struct CommandFlags: OptionSet, Sendable {
     public static let endsMulti = CommandFlags(rawValue: 1 << 26)
     /// EXEC.
     public static let runsQueue = CommandFlags(rawValue: 1 << 30)
-    /// Has no keys, takes no lock of a shard and asks for nothing: a transaction can run it under the locks of its keys.
-    /// Without this a command without keys has its transaction run behind the exclusive gate.
+    /// Has no keys, takes no lock of a shard and asks for nothing: a transaction can run it under the locks of its
+    /// keys. Without this a command without keys has its transaction run behind the exclusive gate.
     public static let runsUnderLocks = CommandFlags(rawValue: 1 << 29)
     /// Has keys, but takes locks of shards too or asks for something (`BackgroundRequest`): a transaction with it
     /// needs the exclusive gate.

@@ -61,9 +61,11 @@ extension ServerCore {
     /// Bytes that connections hold: their buffers, and a constant for the objects.
     func clientMemory() -> Int {
         loops.connections().reduce(0) { sum, connection in
-            sum + Self.connectionBytes + connection.queryBufferBytes.current + connection.queryBufferFreeBytes.current
-                + connection.outputBytes.current
-                + ((connection as? ClientSession)?.subscriptionBytes.load(ordering: .relaxed) ?? 0)
+            // `makeConnection` makes no other kind.
+            let session = unsafeDowncast(connection, to: ClientSession.self)
+            return sum + Self.connectionBytes + connection.queryBufferBytes.current
+                + connection.queryBufferFreeBytes.current + connection.outputBytes.current
+                + session.queuedBytes.load(ordering: .relaxed) + session.subscriptionBytes.load(ordering: .relaxed)
         }
     }
 
