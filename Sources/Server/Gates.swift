@@ -40,18 +40,25 @@ enum Gates {
             return .rejected
         }
         if worker.core.isPausing.load(ordering: .relaxed), holds(entry, session, worker) { return .parked }
-        if entry.pointee.isDenied { return checkMemory(session, worker) }
+        let hasRoom = !worker.core.eviction.isLimited || makeRoom(session, worker)
+        if entry.pointee.isDenied { return checkMemory(session, worker, hasRoom: hasRoom) }
         return .pass
     }
 
-    private static func checkMemory(_ session: ClientSession, _ worker: LoopWorker) -> Verdict {
+    /// Without a flash tier every command makes room if there is too little. False: there is nothing to evict. What the
+    /// client must be told of it comes before the reply.
+    private static func makeRoom(_ session: ClientSession, _ worker: LoopWorker) -> Bool {
+        let outcome = worker.core.eviction.makeRoom(worker)
+        worker.sendOwnInvalidations(session)
+        worker.replyStart = worker.context.pointee.reply.pointee.count
+        return outcome != .nothingLeft
+    }
+
+    private static func checkMemory(_ session: ClientSession, _ worker: LoopWorker, hasRoom: Bool) -> Verdict {
         let reply = worker.context.pointee.reply
         guard let tier = worker.tier else {
-            guard worker.core.eviction.makeRoom(worker) else {
-                reply.pointee.error(ErrorText.outOfMemory)
-                return .rejected
-            }
-            return .pass
+            if !hasRoom { reply.pointee.error(ErrorText.outOfMemory) }
+            return hasRoom ? .pass : .rejected
         }
         if let refusal = tier.refusalText {
             reply.pointee.error(refusal)

@@ -31,6 +31,8 @@ final class LoopWorker: @unchecked Sendable {
     private var aheadCount = 0
     /// Those below have run, or will not.
     private var aheadNext = 0
+    /// Where the running call's reply begins: messages that come before it are no part of it.
+    var replyStart = 0
 
     init(core: ServerCore) {
         self.core = core
@@ -62,6 +64,7 @@ final class LoopWorker: @unchecked Sendable {
     ) -> BatchOutcome {
         context.pointee.reply = reply
         context.pointee.caller = session
+        context.pointee.keyspace.actor = session
         refresh(session)
         let count = batch.pointee.count
         var began = Ticks.now()
@@ -80,6 +83,7 @@ final class LoopWorker: @unchecked Sendable {
             if session.closeAfterReply || session.closeSoon { break }
         }
         context.pointee.caller = nil
+        context.pointee.keyspace.actor = nil
         if session.readAhead > 0 { session.readAhead = max(0, session.readAhead - executed) }
         // What was fetched for a batch lies in memory that the next one may use for something else.
         if count > 1 { aheadCount = 0 }
@@ -209,16 +213,20 @@ final class LoopWorker: @unchecked Sendable {
     /// Runs the request in `context.arguments`. False: it is parked, without effect and without reply.
     private func run(_ session: ClientSession, _ began: inout UInt64) -> Bool {
         let reply = context.pointee.reply
-        let start = reply.pointee.count
+        if core.tracking.isOverLimit {
+            core.tracking.reduce(for: session)
+            sendOwnInvalidations(session)
+        }
+        replyStart = reply.pointee.count
         let errors = reply.pointee.errorCount
         var ran: UnsafePointer<CommandIndex.Entry>?
         let finished = perform(session, &ran)
         if !finished {
-            reply.pointee.truncate(to: start)
+            reply.pointee.truncate(to: replyStart)
             return false
         }
         if session.parked != nil { unpark(session) }
-        finish(session, ran, start: start, failed: reply.pointee.errorCount != errors, &began)
+        finish(session, ran, failed: reply.pointee.errorCount != errors, &began)
         return true
     }
 
@@ -276,6 +284,7 @@ final class LoopWorker: @unchecked Sendable {
         switch preparation.pointee.lock(entry, &context.pointee, known: known) {
         case .ready:
             body(&context.pointee)
+            remember(session, entry)
             preparation.pointee.unlock(&context.pointee)
             return true
         case .badKeys:
@@ -387,8 +396,7 @@ final class LoopWorker: @unchecked Sendable {
     // MARK: Afterwards
 
     private func finish(
-        _ session: ClientSession, _ ran: UnsafePointer<CommandIndex.Entry>?, start: Int, failed: Bool,
-        _ began: inout UInt64
+        _ session: ClientSession, _ ran: UnsafePointer<CommandIndex.Entry>?, failed: Bool, _ began: inout UInt64
     ) {
         let ended = Ticks.now()
         let duration = core.ticks.nanoseconds(from: began, to: ended)
@@ -402,7 +410,15 @@ final class LoopWorker: @unchecked Sendable {
             if duration >= core.slowNanoseconds.load(ordering: .relaxed) { recordSlow(session, entry, duration) }
             if !session.redactedArguments.isEmpty { session.redactedArguments = [] }
         }
-        if session.replyMode != .on { suppress(session, start: start) }
+        if session.replyMode != .on { suppress(session) }
+        sendOwnInvalidations(session)
+        // CLIENT CACHING is about the next command; nothing of CLIENT counts as one.
+        if session.hasChosenCaching, ran.map({ !isClient($0) }) ?? true { session.hasChosenCaching = false }
+    }
+
+    /// Whether the command is CLIENT or one of its subcommands.
+    private func isClient(_ entry: UnsafePointer<CommandIndex.Entry>) -> Bool {
+        ByteSlice(index[entry.pointee.parent ?? entry.pointee.number].pointee.row.name) == ByteSlice("client")
     }
 
     private func recordSlow(
@@ -419,13 +435,13 @@ final class LoopWorker: @unchecked Sendable {
     }
 
     /// CLIENT REPLY OFF and SKIP.
-    private func suppress(_ session: ClientSession, start: Int) {
+    private func suppress(_ session: ClientSession) {
         switch session.replyMode {
         case .on: break
-        case .off: context.pointee.reply.pointee.truncate(to: start)
+        case .off: context.pointee.reply.pointee.truncate(to: replyStart)
         case .skipNext: session.replyMode = .skipping
         case .skipping:
-            context.pointee.reply.pointee.truncate(to: start)
+            context.pointee.reply.pointee.truncate(to: replyStart)
             session.replyMode = .on
         }
     }

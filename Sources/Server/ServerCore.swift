@@ -29,6 +29,10 @@ public final class ServerCore: @unchecked Sendable {
     public let rates: InstantaneousRates
     public let control = ControlPool()
     let eviction: Eviction
+    let tracking: Tracking
+    let clientEviction = ClientEviction()
+    /// The store's listener.
+    private let observers: KeyspaceObservers
     let ticks = Ticks()
     public private(set) var loops: LoopGroup! = nil  // set in `start`, before any loop runs
     private var workers: [LoopWorker] = []
@@ -54,6 +58,8 @@ public final class ServerCore: @unchecked Sendable {
     /// Whether `requirepass` is set. Clients that came before it was stay authenticated.
     let asksForPassword = Atomic<Bool>(false)
     public let isActiveExpiryEnabled = Atomic<Bool>(true)
+    /// DEBUG PAUSE-CRON.
+    let isMaintenancePaused = Atomic<Bool>(false)
     /// Calls that take at least this long are looked at for SLOWLOG and LATENCY.
     let slowNanoseconds = Atomic<Int64>(.max)
     let settingsVersion = Atomic<Int>(0)
@@ -103,6 +109,9 @@ public final class ServerCore: @unchecked Sendable {
         latency = LatencyMonitor(thresholdMilliseconds: Int64(settings.latencyMonitorThresholdMilliseconds))
         rates = InstantaneousRates(nowMilliseconds: Clock.unixMilliseconds())
         eviction = Eviction(store: parts.store)
+        tracking = Tracking(store: parts.store)
+        observers = KeyspaceObservers(tracking: tracking)
+        store.listener = observers
         shutdown = ShutdownCoordinator()
         disposalLedger = parts.store.makeLedger()
         maintenance = Maintenance(core: self)
@@ -192,6 +201,10 @@ public final class ServerCore: @unchecked Sendable {
         }
         apply(new)
         loops?.update { $0 = FrontendSettings(new) }
+        if loops != nil {
+            clientEviction.relieve(self)
+            eviction.start(self)
+        }
         return nil
     }
 
@@ -213,11 +226,14 @@ public final class ServerCore: @unchecked Sendable {
         CollectionLimits.apply(settings.encodings)
         eviction.configure(
             limit: tier == nil ? settings.maxMemoryBytes : 0, policy: settings.maxMemoryPolicy,
-            samples: settings.maxMemorySamples)
+            samples: settings.maxMemorySamples, tenacity: settings.evictionTenacity)
         tier?.update { $0.apply(settings) }
         slowLog.thresholdMicroseconds = Int64(settings.slowlogThresholdMicroseconds)
         slowLog.setMaximumLength(settings.slowlogMaxLength)
         latency.thresholdMilliseconds = Int64(settings.latencyMonitorThresholdMilliseconds)
+        clientEviction.configure(
+            settings.maxMemoryClients, maxMemory: tier?.budget.maximum ?? settings.maxMemoryBytes)
+        tracking.maximumKeys.store(settings.trackingTableMaxKeys, ordering: .relaxed)
         asksForPassword.store(settings.password != nil, ordering: .relaxed)
         commandStatistics.keepHistograms(settings.latencyTracking)
         log.level = Log.Level(settings.logLevel)
@@ -323,6 +339,8 @@ extension ServerCore: FrontendService {
     public func closed(_ connection: Connection) {
         guard let session = connection as? ClientSession else { return }
         worker(session.loop).abandon(session)
+        tracking.disable(session.tracking)
+        session.tracking.detach()
     }
 
     public func execute(
@@ -336,6 +354,8 @@ extension ServerCore: FrontendService {
     public func announce(_ bytes: ByteSlice, of connection: Connection, number: Int) {
         workers[connection.loop.index].announce(bytes, number: number)
     }
+
+    public func connectionsGrew(on loop: EventLoop) { clientEviction.relieve(self) }
 
     public func announced(on loop: EventLoop) { workers[loop.index].announced() }
 

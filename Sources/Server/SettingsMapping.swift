@@ -51,6 +51,10 @@ extension CommandSettings {
         compressesDumps = settings.payloadCompression
         lfuDecayMinutes = settings.lfuDecayMinutes
         isLFU = settings.maxMemoryPolicy.isLFU
+        switch settings.maxMemoryPolicy {
+        case .volatileLRU, .volatileLFU, .allKeysLRU, .allKeysLFU: sharesIntegers = settings.maxMemoryBytes == 0
+        case .volatileRandom, .volatileTTL, .allKeysRandom, .noEviction: sharesIntegers = true
+        }
     }
 }
 

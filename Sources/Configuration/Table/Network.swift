@@ -22,8 +22,8 @@ extension DirectiveTable {
     static let clients: [Directive] = [
         .integer("maxclients", 1...Int64(UInt32.max), 10000, [], .works, "connections at the same time"),
         .special(
-            "maxmemory-clients", .memoryOrPercent, "0", [], .nothing("clients are not evicted yet"),
-            "memory of all clients' buffers together"),
+            "maxmemory-clients", .memoryOrPercent, "0", [], .works,
+            "memory of all clients' buffers together, in bytes or percent of maxmemory; 0 for no limit"),
         .memory("client-query-buffer-limit", in: 1_048_576...Int64.max, 1 << 30),
         .memory("proto-max-bulk-len", in: 1_048_576...Int64.max, 512 << 20),
         .special(

@@ -51,7 +51,8 @@ enum FlushCommands {
             }
         }
         let core = context.core
-        let detached = core.flush(everything ? Array(0..<core.store.databases) : [context.database])
+        let detached = core.flush(
+            everything ? Array(0..<core.store.databases) : [context.database], by: context.session)
         if waits {
             // Freeing takes as long as there are records: not on the loop, and the caller waits for it.
             context.request = .job {
@@ -87,21 +88,34 @@ enum FlushCommands {
         guard first >= 0, first < Int64(store.databases), second >= 0, second < Int64(store.databases) else {
             return context.reply.pointee.error(ErrorText.databaseIndex)
         }
+        let core = context.core
         store.lockAll()
         store.swap(Int(first), Int(second))
+        let dead = first == second ? [] : core.tracking.everythingChanged(by: context.session)
         store.unlockAll()
+        core.free(dead)
         context.reply.pointee.ok()
     }
 }
 
 extension ServerCore {
     /// Empties databases. What it returns is to be disposed of, off the loops.
-    func flush(_ databases: [Int]) -> [KeyspaceStore.Detached] {
+    func flush(_ databases: [Int], by actor: ClientSession? = nil) -> [KeyspaceStore.Detached] {
         store.lockAll()
         let detached = databases.map { store.detach(database: $0) }
+        let dead = tracking.everythingChanged(by: actor)
         store.unlockAll()
+        free(dead)
         for part in detached where part.keys > 0 { tier?.bury(generation: part.generation) }
         return detached
+    }
+
+    /// Has tables freed off the loops.
+    func free(_ tables: [Any]) {
+        if tables.isEmpty { return }
+        // The job's reference is the last; the compiler is told that nobody uses it from two threads.
+        nonisolated(unsafe) let dead = tables
+        control.submit { _ = dead }
     }
 
     /// Frees what a flush left: records in RAM, then the data of the dead generations on flash.

@@ -22,6 +22,7 @@ struct ServerTotals: Sendable {
     var misses = 0
     var expired = 0
     var evicted = 0
+    var evictedClients = 0
 
     init() {}
 
@@ -40,11 +41,12 @@ struct ServerTotals: Sendable {
         misses = core.store.total { $0.misses.load(ordering: .relaxed) }
         expired = core.store.total { $0.expired.load(ordering: .relaxed) }
         evicted = core.store.total { $0.evicted.load(ordering: .relaxed) }
+        evictedClients = core.clientEviction.evicted.load(ordering: .relaxed)
     }
 
     static let fields: [WritableKeyPath<ServerTotals, Int> & Sendable] = [
         \.connectionsReceived, \.connectionsRejected, \.bytesIn, \.bytesOut, \.reads, \.writes, \.parks,
-        \.queryLimitDisconnections, \.outputLimitDisconnections, \.hits, \.misses, \.expired, \.evicted,
+        \.queryLimitDisconnections, \.outputLimitDisconnections, \.hits, \.misses, \.expired, \.evicted, \.evictedClients,
     ]
 
     static func - (a: ServerTotals, b: ServerTotals) -> ServerTotals {

@@ -121,8 +121,8 @@ struct InfoReport {
         info.field("client_recent_max_input_buffer", connections.map { $0.queryBufferBytes.current }.max() ?? 0)
         info.field("client_recent_max_output_buffer", connections.map { $0.outputBytes.current }.max() ?? 0)
         info.field("blocked_clients", core.pause.waitingCount)
-        info.zeros(
-            "tracking_clients", "clients_in_timeout_table", "total_blocking_keys", "total_blocking_keys_on_nokey")
+        info.field("tracking_clients", core.tracking.totalClients)
+        info.zeros("clients_in_timeout_table", "total_blocking_keys", "total_blocking_keys_on_nokey")
         info.field("parked_calls", parkedCalls)
     }
 
