@@ -83,8 +83,8 @@ def _deny_impossible_servers(folder):
             path.write_text(changed, encoding="utf-8", errors="surrogateescape")
 
 
-def working_copy(tree, folder, binary, server_arguments):
-    """A copy of the suite whose src/redis-server is a wrapper around `binary`; one per parallel worker."""
+def working_copy(tree, folder, command, server_arguments):
+    """A copy of the suite whose src/redis-server is a wrapper around `command`; one per parallel worker."""
     folder = pathlib.Path(folder)
     if not (folder / "runtest").exists():
         # Under another name until it is whole: what an interrupted run left is no copy.
@@ -105,6 +105,6 @@ def working_copy(tree, folder, binary, server_arguments):
     wrapper = folder / "src" / "redis-server"
     wrapper.unlink(missing_ok=True)
     # exec: the suite looks for the process id that it started. It gives the configuration file first.
-    wrapper.write_text(f"#!/bin/sh\nexec '{os.path.abspath(binary)}' \"$@\" {server_arguments}\n")
+    wrapper.write_text(f"#!/bin/sh\nexec {command} \"$@\" {server_arguments}\n")
     wrapper.chmod(0o755)
     return folder

@@ -73,7 +73,7 @@ def run_unit(copy, unit, *, skip=(), base_port, hang_seconds, limit_seconds, ext
     skipfile = copy / "skipfile"
     skipfile.write_text("".join(name + "\n" for name in skip))
     command = ["./runtest", "--single", unit, "--clients", "1", "--durable", "--baseport", str(base_port),
-               "--portcount", "2000", "--timeout", str(hang_seconds), "--skipfile", "skipfile",
+               "--portcount", "300", "--timeout", str(hang_seconds), "--skipfile", "skipfile",
                "--tags", f"-{source.DENIED_TAG}", *extra]
     started = time.monotonic()
     # A session of its own: what the suite leaves behind is in its process group and ends with it.
