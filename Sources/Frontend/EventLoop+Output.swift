@@ -69,6 +69,7 @@ extension EventLoop {
             writer.pointee.removeAll(keeping: Self.sharedInputBytes)
         }
         core.pointee.wroteMuch = false
+        statistics.writerBytes.set(writer.pointee.allocatedBytes)
     }
 
     /// Sends the replies that wait. The writer keeps its bytes: a batch may be writing behind them.

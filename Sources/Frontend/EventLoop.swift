@@ -179,6 +179,9 @@ public final class EventLoop: @unchecked Sendable {
         for job in jobs { job() }
     }
 
+    /// Any thread: memory of the buffer for replies at the last tick. For tests.
+    package var writerBytes: Int { statistics.writerBytes.current }
+
     /// Brings the sum of the connections' memory up to date.
     func account(_ connection: Connection) {
         let bytes = connection.state.pointee.isClosed ? 0 : connection.memoryBytes

@@ -36,6 +36,8 @@ public final class LoopStatistics: Sendable {
     public let protocolErrors = LoopCounter()
     public let queryLimitDisconnections = LoopCounter()
     public let outputLimitDisconnections = LoopCounter()
+    /// Memory of the buffer for replies, at the last tick.
+    let writerBytes = LoopCounter()
     /// Memory of the loop's connections now.
     public let connectionBytes = LoopCounter()
     public let idleDisconnections = LoopCounter()

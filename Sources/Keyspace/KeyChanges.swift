@@ -76,6 +76,15 @@ extension KeyspaceStore {
         assert(shards[shard].observers >= 0, "more observers of shard \(shard) have gone than came")
     }
 
+    /// Shards that somebody observes: for tests. Takes and releases every lock.
+    package var observedShards: Int {
+        (0..<Position.shardCount).reduce(0) { sum, shard in
+            lock(shard)
+            defer { unlock(shard) }
+            return sum + (shards[shard].observers > 0 ? 1 : 0)
+        }
+    }
+
     /// The database that shows a space now. Needs a shard's lock to be stable. O(databases).
     public func database(ofSpace space: Int) -> Int {
         for database in 0..<databases where map[database] == space { return database }

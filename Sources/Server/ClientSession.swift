@@ -82,6 +82,11 @@ public final class ClientSession: Connection, @unchecked Sendable {
         tracking.attach(self)
     }
 
+    /// The running call has changed every key there was: after its reply that is told too. Loop only.
+    func noteEverythingChanged() {
+        if tracking.options != nil { ownInvalidations.append(.invalidateAll) }
+    }
+
     /// Whether a name leaves CLIENT LIST readable: printable ASCII without blanks. The empty one takes the name away.
     static func isNameAllowed(_ name: ByteSlice) -> Bool { name.buffer.allSatisfy { $0 > 0x20 && $0 < 0x7f } }
 

@@ -30,7 +30,9 @@ extension DirectiveTable {
             "client-output-buffer-limit", .outputBufferLimits,
             "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", .several, .works,
             "class, hard limit, soft limit, seconds above the soft limit"),
-        .integer("tracking-table-max-keys", long, 1_000_000),
+        .integer(
+            "tracking-table-max-keys", long, 1_000_000, [], .works,
+            "keys whose readers are remembered; 0 for no limit"),
         .integer(
             "busy-reply-threshold", aliases: ["lua-time-limit"], long, 5000, [], .works, "milliseconds before -BUSY"),
         .integer("slowlog-log-slower-than", -1...Int64.max, 10000, [], .works, "microseconds; -1 for off"),

@@ -29,12 +29,12 @@ enum FlushCommands {
 
     private static func flush(_ context: inout CommandContext, everything: Bool) {
         if let answer = context.answer {
-            if case .failed(let text) = answer {
-                context.reply.pointee.error("ERR \(text)")
-            } else {
-                context.reply.pointee.ok()
+            switch answer {
+            case .failed(let text): return context.reply.pointee.error("ERR \(text)")
+            case .done(let hasFlushed as Bool) where hasFlushed: context.session.noteEverythingChanged()
+            default: break
             }
-            return
+            return context.reply.pointee.ok()
         }
         var waits = !context.core.configuration.current.lazyFreeing.userFlush
         if context.arguments.count > 2 { return context.reply.pointee.error(ErrorText.syntax) }
@@ -51,16 +51,19 @@ enum FlushCommands {
             }
         }
         let core = context.core
-        let detached = core.flush(
-            everything ? Array(0..<core.store.databases) : [context.database], by: context.session)
+        let databases = everything ? Array(0..<core.store.databases) : [context.database]
+        let caller = context.session.tracking
         if waits {
-            // Freeing takes as long as there are records: not on the loop, and the caller waits for it.
+            // Freeing takes as long as there are records: not on the loop, and the caller waits for it. Nothing is done
+            // before: this runs again from the top when the job is done.
             context.request = .job {
-                core.dispose(detached)
+                core.dispose(core.flush(databases, except: caller))
                 return .done(true)
             }
         } else {
+            let detached = core.flush(databases, except: caller)
             core.control.submit { core.dispose(detached) }
+            context.session.noteEverythingChanged()
             context.reply.pointee.ok()
         }
     }
@@ -70,7 +73,7 @@ enum FlushCommands {
         context.request = .job {
             do throws(StorageError) {
                 try tier.spillEverything(keepsClean: false)
-                return .done(true)
+                return .done(false)
             } catch {
                 return .failed("the flash tier failed: \(error.message)")
             }
@@ -91,19 +94,21 @@ enum FlushCommands {
         let core = context.core
         store.lockAll()
         store.swap(Int(first), Int(second))
-        let dead = first == second ? [] : core.tracking.everythingChanged(by: context.session)
+        let dead = first == second ? [] : core.tracking.everythingChanged(except: context.session.tracking)
         store.unlockAll()
         core.free(dead)
+        if first != second { context.session.noteEverythingChanged() }
         context.reply.pointee.ok()
     }
 }
 
 extension ServerCore {
     /// Empties databases. What it returns is to be disposed of, off the loops.
-    func flush(_ databases: [Int], by actor: ClientSession? = nil) -> [KeyspaceStore.Detached] {
+    /// `caller` is told by its own call, after the reply.
+    func flush(_ databases: [Int], except caller: TrackingClient? = nil) -> [KeyspaceStore.Detached] {
         store.lockAll()
         let detached = databases.map { store.detach(database: $0) }
-        let dead = tracking.everythingChanged(by: actor)
+        let dead = tracking.everythingChanged(except: caller)
         store.unlockAll()
         free(dead)
         for part in detached where part.keys > 0 { tier?.bury(generation: part.generation) }

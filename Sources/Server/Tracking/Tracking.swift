@@ -242,9 +242,9 @@ final class Tracking: @unchecked Sendable {
         }
     }
 
-    /// Databases were emptied or exchanged: every key may have changed. All locks are held. What the tables held is
-    /// returned, to be freed elsewhere.
-    func everythingChanged(by actor: ClientSession?) -> [Any] {
+    /// Databases were emptied or exchanged: every key may have changed. All locks are held. Tells everybody but
+    /// `caller`. What the tables held is returned, to be freed elsewhere.
+    func everythingChanged(except caller: TrackingClient?) -> [Any] {
         var dead: [Any] = []
         for shard in 0..<Position.shardCount where !tables[shard].isEmpty {
             dead.append(tables[shard])
@@ -254,9 +254,7 @@ final class Tracking: @unchecked Sendable {
         keyCount.store(0, ordering: .relaxed)
         itemCount.store(0, ordering: .relaxed)
         if clientCount.load(ordering: .relaxed) > 0 {
-            for client in clients.withLock({ Array($0.values) }) {
-                send(.invalidateAll, to: client, client === actor?.tracking ? actor : nil)
-            }
+            for client in clients.withLock({ Array($0.values) }) where client !== caller { client.send(.invalidateAll) }
         }
         return dead
     }
@@ -302,5 +300,12 @@ extension KeyChange {
         case .written, .deleted: true
         case .expired, .evicted: false
         }
+    }
+}
+
+extension ServerCore {
+    /// Keys, items, prefixes and clients, as INFO shows them: for tests.
+    package var trackingTotals: [Int] {
+        [tracking.totalKeys, tracking.totalItems, tracking.totalPrefixes, tracking.totalClients]
     }
 }

@@ -87,6 +87,8 @@ final class TrackingClient: Sendable {
         state.withLock {
             $0.options = options
             $0.target = target
+            // What is on its way about keys read before is of no use any more.
+            if options == nil { $0.posted.removeAll { !$0.isRedirected } }
         }
     }
 
