@@ -105,11 +105,11 @@ if !sanitizing {
             ]),
         // 7
         .executableTarget(
-            name: "firn-server", dependencies: ["CShims", "Platform", "Telemetry", "Configuration", "Server"],
+            name: "firn-server", dependencies: ["Configuration", "Server"],
             path: "Sources/firn-server", swiftSettings: optimised),
         .executableTarget(
             name: "firn-faulty-server",
-            dependencies: ["Platform", "Telemetry", "Configuration", "Storage", "StorageFaulty", "Server"],
+            dependencies: ["Configuration", "Storage", "StorageFaulty", "Server"],
             path: "Tests/FaultyServer", swiftSettings: optimised),
         tests("Tidy", []),
         tests(

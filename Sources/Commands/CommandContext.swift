@@ -10,6 +10,8 @@ public enum BackgroundRequest: Sendable {
     case exactCount(database: Int)
     /// Anything that may take long: run on a control thread.
     case job(@Sendable () -> BackgroundAnswer)
+    /// A job that changes keys: no transaction has the server for itself meanwhile.
+    case change(@Sendable () -> BackgroundAnswer)
 }
 
 /// The answer to a `BackgroundRequest`.

@@ -30,6 +30,22 @@ public struct CommandFlags: OptionSet, Sendable {
     /// Allowed only where the configuration says so (DEBUG). COMMAND INFO doesn't show it.
     public static let protected = CommandFlags(rawValue: 1 << 19)
 
+    // How a command behaves in MULTI and EXEC. COMMAND INFO shows none of these.
+    /// Executed at once by a client in MULTI, not queued.
+    public static let runsInMulti = CommandFlags(rawValue: 1 << 31)
+    /// As `runsInMulti`, and ends the transaction.
+    public static let endsMulti = CommandFlags(rawValue: 1 << 26)
+    /// EXEC.
+    public static let runsQueue = CommandFlags(rawValue: 1 << 30)
+    /// Has no keys, takes no lock of a shard and asks for nothing: a transaction can run it under the locks of its keys.
+    /// Without this a command without keys has its transaction run behind the exclusive gate.
+    public static let runsUnderLocks = CommandFlags(rawValue: 1 << 29)
+    /// Has keys, but takes locks of shards too or asks for something (`BackgroundRequest`): a transaction with it
+    /// needs the exclusive gate.
+    public static let needsGate = CommandFlags(rawValue: 1 << 28)
+    /// Chooses the database of those behind it by its first argument.
+    public static let selectsDatabase = CommandFlags(rawValue: 1 << 27)
+
     /// The names of COMMAND INFO, in its order.
     public static let names: [(CommandFlags, StaticString)] = [
         (.write, "write"), (.readOnly, "readonly"), (.denyOOM, "denyoom"), (.admin, "admin"), (.pubSub, "pubsub"),

@@ -29,6 +29,15 @@ public struct EvictionCandidate: Sendable {
     public let score: Int64
 }
 
+/// What became of a sampled key that was to be deleted.
+public enum EvictionOutcome: Sendable {
+    case deleted
+    /// It is deleted already, or not of the kind any more.
+    case gone
+    /// Deletions by other threads are held.
+    case held
+}
+
 extension LockedKeyspace {
     /// Samples a key at or behind `position` in each space of the first shard from there on that has any of the kind.
     /// Appends nothing only if no shard has. Takes and releases the locks, one at a time.
@@ -64,23 +73,27 @@ extension LockedKeyspace {
         return nil
     }
 
-    /// Deletes a key that was sampled, if it is still of the kind. Takes and releases the lock. Returns whether it did.
-    public mutating func evict(_ candidate: EvictionCandidate, _ rank: EvictionRank) -> Bool {
+    /// Deletes a key that was sampled, if it is still of the kind. Takes and releases the lock. `heedsHold`: not while
+    /// `KeyspaceStore.holdsDeletions` is set.
+    public mutating func evict(
+        _ candidate: EvictionCandidate, _ rank: EvictionRank, heedsHold: Bool
+    ) -> EvictionOutcome {
         let shard = candidate.position.shard
         lock(shard)
         defer { unlock(shard) }
+        if heedsHold, store.holdsDeletions.load(ordering: .relaxed) { return .held }
         let part = partitions + (candidate.space * Position.shardCount + shard)
         let index = candidate.key.withSlice { part.pointee.table.find(candidate.position.tag, $0) }
-        guard index >= 0 else { return false }
+        guard index >= 0 else { return .gone }
         let record = part.pointee.table.slot(at: index).record
-        guard record.residence.isLive, !rank.onlyExpiring || record.hasExpiry else { return false }
+        guard record.residence.isLive, !rank.onlyExpiring || record.hasExpiry else { return .gone }
         Ledger.add(1, to: ledger.evicted)
         Ledger.add(1, to: ledger.changes)
         if notifies(.evicted) { add(.evicted, "evicted", record.key, space: candidate.space) }
         let entry = Entry(record: record, partition: part, shard: shard, index: index)
         note(.evicted, entry)
         remove(entry)
-        return true
+        return .deleted
     }
 
     private func score(_ record: Record, _ order: EvictionRank.Order) -> Int64 {

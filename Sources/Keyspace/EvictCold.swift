@@ -24,7 +24,8 @@ public enum ColdEviction: Sendable {
     case deleted
     /// RAM has an entry for it: it is hot, or deleted already.
     case resident
-    /// Something left the partition since the view was taken, or its database was flushed: look again.
+    /// Something left the partition since the view was taken, its database was flushed, or deletions are held just now:
+    /// look again.
     case outdated
 }
 
@@ -47,7 +48,9 @@ extension LockedKeyspace {
         lock(view.shard)
         defer { unlock(view.shard) }
         let part = partitions + (view.space * Position.shardCount + view.shard)
-        guard store.generations[view.space] == view.generation else { return .outdated }
+        guard store.generations[view.space] == view.generation, !store.holdsDeletions.load(ordering: .relaxed) else {
+            return .outdated
+        }
         guard part.pointee.table.find(position.tag, key) < 0 else { return .resident }
         guard part.pointee.burials == view.burials, part.pointee.departures == view.departures else { return .outdated }
         // A read of the key may be under way: what it brings must not be installed.

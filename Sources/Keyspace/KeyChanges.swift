@@ -92,6 +92,18 @@ extension KeyspaceStore {
     }
 }
 
+extension KeyspaceStore {
+    /// Whether a key may exist at this time, as far as RAM knows: false is certain. Needs the shard's lock.
+    public func mayExist(_ ref: KeyRef, now: Int64) -> Bool {
+        let part = partition(ref.position.shard, ref.space)
+        let index = part.pointee.table.find(ref.position.tag, ref.bytes)
+        guard index >= 0 else { return part.pointee.cold > 0 }
+        let record = part.pointee.table[index].record
+        guard record.residence.isLive else { return false }
+        return record.expiry.map { $0 >= now } ?? true
+    }
+}
+
 extension LockedKeyspace {
     /// Whether events of this class are wanted.
     @inlinable

@@ -28,6 +28,9 @@ public final class KeyspaceStore: @unchecked Sendable {
     public let idleLedger = Ledger()
     /// Whether a storage provider stands behind: else no key is ever cold.
     public let hasProvider: Bool
+    /// Whether threads other than the loops must not delete keys (expiry, eviction) just now. Looked at under a shard's
+    /// lock; see `holdDeletions`.
+    public let holdsDeletions = Atomic<Bool>(false)
     /// The classes of events that are wanted (`EventClasses`). Any thread.
     public let eventClasses = Atomic<UInt32>(0)
     /// Who is told of changes and events by threads without a listener of their own. Set before they start.
@@ -140,6 +143,15 @@ public final class KeyspaceStore: @unchecked Sendable {
 
     public func unlockAll() {
         for shard in 0..<Position.shardCount { unlock(shard) }
+    }
+
+    /// Has the other threads delete nothing until `holdsDeletions` is taken back: when this returns, none is about to.
+    public func holdDeletions() {
+        holdsDeletions.store(true, ordering: .relaxed)
+        for shard in 0..<Position.shardCount {
+            lock(shard)
+            unlock(shard)
+        }
     }
 
     // MARK: Ledgers

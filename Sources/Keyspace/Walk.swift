@@ -123,6 +123,7 @@ extension LockedKeyspace {
         defer { unlock(shard) }
         let part = partitions + (space * Position.shardCount + shard)
         guard part.pointee.expiring > 0 else { return (0, 0, false) }
+        if store.holdsDeletions.load(ordering: .relaxed) { return (0, 0, true) }
         var seen = 0
         var expired = 0
         for _ in 0..<min(slots, part.pointee.table.slotCount) {

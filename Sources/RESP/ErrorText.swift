@@ -57,6 +57,12 @@ public enum ErrorText {
 
     // MARK: Commands
     public static let execAborted: StaticString = "EXECABORT Transaction discarded because of previous errors."
+    /// `reason`: the refusal of EXEC itself.
+    public static func execAborted(because reason: [UInt8]) -> [UInt8] {
+        Array("EXECABORT Transaction discarded because of: ".utf8) + reason
+    }
+    public static let notInTransaction: StaticString = "ERR Command not allowed inside a transaction"
+    public static func readFailed(_ reason: String) -> String { "ERR the flash tier failed to read: \(reason)" }
     public static let execWithoutMulti: StaticString = "ERR EXEC without MULTI"
     public static let discardWithoutMulti: StaticString = "ERR DISCARD without MULTI"
     public static let nestedMulti: StaticString = "ERR MULTI calls can not be nested"

@@ -130,6 +130,17 @@ public struct ReplyWriter: ~Copyable {
         used &+= bytes.count
     }
 
+    /// Everything that another writer holds.
+    public mutating func append(_ other: borrowing ReplyWriter) {
+        var from = 0
+        for external in other.externals {
+            raw(other.slice[from..<external.position])
+            raw(shared: external.bytes, range: external.range)
+            from = external.position
+        }
+        raw(other.slice[from..<other.used])
+    }
+
     /// Shared bytes that are protocol already: by reference from `sharedThreshold` bytes.
     public mutating func raw(shared bytes: SharedBytes, range: Range<Int>? = nil) {
         let range = range ?? 0..<bytes.count

@@ -19,6 +19,17 @@ public final class ClientSession: Connection, @unchecked Sendable {
     /// Bytes that the parked call's arguments take. Any thread reads.
     public let parkedBytes = Atomic<Int>(0)
 
+    /// What MULTI or WATCH has begun. Loop only.
+    var transaction: Transaction?
+    /// Whether commands are queued for EXEC. Loop only.
+    var isQueueing = false
+    /// A key that the client watches has changed. Any thread, under the key's shard's lock.
+    let hasBrokenWatch = Atomic<Bool>(false)
+    /// Commands queued (-1: not in MULTI), bytes of their arguments, keys watched. Any thread reads.
+    let queuedCommands = Atomic<Int>(-1)
+    let queuedBytes = Atomic<Int>(0)
+    let watchCount = Atomic<Int>(0)
+
     static let defaultUser = Array("default".utf8)
 
     /// Names that a client gives itself.

@@ -151,15 +151,21 @@ final class Eviction: Sendable {
         return outcome
     }
 
-    /// False: there is nothing that the policy allows to delete.
+    /// False: there is nothing that the policy allows to delete, or that may be deleted now.
     private func evictOne(_ state: inout State, _ rank: EvictionRank, _ keyspace: inout LockedKeyspace) -> Bool {
+        // Commands delete for themselves, and none runs while others' deletions are held.
+        let heedsHold = keyspace.actor == nil
         while true {
             if rank.order == .nothing {
                 var found: [EvictionCandidate] = []
                 keyspace.sample(from: Self.place(&state.random), rank, into: &found)
                 guard !found.isEmpty else { return false }
-                if keyspace.evict(found[Int(state.random >> 33) % found.count], rank) { return true }
-                continue
+                let chosen = found[Int(state.random >> 33) % found.count]
+                switch keyspace.evict(chosen, rank, heedsHold: heedsHold) {
+                case .deleted: return true
+                case .held: return false
+                case .gone: continue
+                }
             }
             for _ in 0..<state.samples {
                 keyspace.sample(from: Self.place(&state.random), rank, into: &state.pool)
@@ -168,7 +174,11 @@ final class Eviction: Sendable {
             thin(&state)
             // From the best on: those that are gone, or aren't of the kind any more, leave the pool.
             while let best = state.pool.popLast() {
-                if keyspace.evict(best, rank) { return true }
+                switch keyspace.evict(best, rank, heedsHold: heedsHold) {
+                case .deleted: return true
+                case .held: return false
+                case .gone: continue
+                }
             }
         }
     }

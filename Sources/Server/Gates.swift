@@ -6,7 +6,8 @@ import Synchronization
 /// What is asked before a command runs. The order is Redis', and clients can see it:
 ///
 /// 1. the command exists (and its subcommand), 2. its arity, 3. it is enabled (DEBUG), 4. the client is authenticated,
-/// 5. a pause of the clients, 6. memory and storage for commands that may take some.
+/// 5. allowed in MULTI if that is where the client is, 6. the exclusive gate and pauses of the clients, 7. memory and
+/// storage for commands that may take some.
 ///
 /// A gate that refuses writes the error; the call has had no effect.
 enum Gates {
@@ -14,6 +15,8 @@ enum Gates {
         case pass
         case rejected
         case parked
+        /// Allowed, but to be queued (or EXEC): see LoopWorker+Transactions.
+        case inMulti
     }
 
     static func check(
@@ -39,19 +42,66 @@ enum Gates {
             reply.pointee.error(ErrorText.noAuth)
             return .rejected
         }
-        if worker.core.isPausing.load(ordering: .relaxed), holds(entry, session, worker) { return .parked }
-        let hasRoom = !worker.core.eviction.isLimited || makeRoom(session, worker)
+        if session.isQueueing { return checkInMulti(entry, session, worker) }
+        if !worker.core.holding.isEmpty, holds(entry, flags, session, worker) { return .parked }
+        let hasRoom = makeRoom(session, worker)
         if entry.pointee.isDenied { return checkMemory(session, worker, hasRoom: hasRoom) }
         return .pass
     }
 
     /// Without a flash tier every command makes room if there is too little. False: there is nothing to evict. What the
     /// client must be told of it comes before the reply.
+    @inline(__always)
     private static func makeRoom(_ session: ClientSession, _ worker: LoopWorker) -> Bool {
+        !worker.core.eviction.isLimited || makeRoomSlow(session, worker)
+    }
+
+    @inline(never)
+    private static func makeRoomSlow(_ session: ClientSession, _ worker: LoopWorker) -> Bool {
         let outcome = worker.core.eviction.makeRoom(worker)
         worker.sendOwnInvalidations(session)
         worker.replyStart = worker.context.pointee.reply.pointee.count
         return outcome != .nothingLeft
+    }
+
+    /// The same for a client in MULTI. EXEC is what its queue is: a write, in need of memory.
+    private static func checkInMulti(
+        _ entry: UnsafePointer<CommandIndex.Entry>, _ session: ClientSession, _ worker: LoopWorker
+    ) -> Verdict {
+        let reply = worker.context.pointee.reply
+        var flags = entry.pointee.flags
+        let isExec = flags.contains(.runsQueue)
+        if isExec, let transaction = session.transaction {
+            // It has passed when it began.
+            if transaction.run != nil { return .inMulti }
+            flags.formUnion(transaction.flags)
+        }
+        if entry.pointee.body == nil {
+            wrongArity(entry, reply)
+            return .rejected
+        }
+        if flags.contains(.noMulti) {
+            reply.pointee.error(ErrorText.notInTransaction)
+            return .rejected
+        }
+        if !worker.core.holding.isEmpty, holds(entry, flags, session, worker) { return .parked }
+        let hasRoom = makeRoom(session, worker)
+        if isExec {
+            if flags.contains(.denyOOM) {
+                let verdict = checkMemory(session, worker, hasRoom: hasRoom)
+                return verdict == .pass ? .inMulti : verdict
+            }
+        } else if worker.tier == nil {
+            // A queue takes memory whatever is in it. What ends one gives some back, and must always be possible.
+            if !flags.contains(.endsMulti), !hasRoom {
+                reply.pointee.error(ErrorText.outOfMemory)
+                return .rejected
+            }
+        } else if flags.contains(.denyOOM), let refusal = worker.tier?.refusalText {
+            reply.pointee.error(refusal)
+            return .rejected
+        }
+        return flags.isDisjoint(with: [.runsInMulti, .endsMulti]) ? .inMulti : .pass
     }
 
     private static func checkMemory(_ session: ClientSession, _ worker: LoopWorker, hasRoom: Bool) -> Verdict {
@@ -72,11 +122,21 @@ enum Gates {
         return .pass
     }
 
-    /// CLIENT PAUSE: whether this command has to wait; if so the call is parked.
+    /// The exclusive gate and CLIENT PAUSE: whether a command with these flags has to wait; if so the call is parked.
     private static func holds(
-        _ entry: UnsafePointer<CommandIndex.Entry>, _ session: ClientSession, _ worker: LoopWorker
+        _ entry: UnsafePointer<CommandIndex.Entry>, _ flags: CommandFlags, _ session: ClientSession,
+        _ worker: LoopWorker
     ) -> Bool {
-        let flags = entry.pointee.flags
+        // What a command without keys asked a background thread for has been done or is under way: doing it again
+        // would be wrong, and there is nothing left to hold up but the reply.
+        if let parked = session.parked, parked.reason == .background, entry.pointee.shape == .none { return false }
+        let holding = worker.core.holding
+        if holding.contains(.exclusive), !flags.contains(.runsWhilePaused), waitsAtGate(flags, session) {
+            let call = worker.park(session, .exclusive)
+            worker.core.gate.wait(call)
+            return true
+        }
+        guard holding.contains(.pause) else { return false }
         let isWrite = flags.contains(.write) || flags.contains(.mayReplicate)
         guard worker.core.pause.holds(isWrite: isWrite, now: worker.context.pointee.now) else { return false }
         // CLIENT itself stays usable, or nobody could end the pause.
@@ -84,6 +144,12 @@ enum Gates {
         let call = worker.park(session, .pause)
         worker.core.pause.wait(call)
         return true
+    }
+
+    /// A transaction that needs the gate itself queues there; a command that is only queued does nothing yet.
+    private static func waitsAtGate(_ flags: CommandFlags, _ session: ClientSession) -> Bool {
+        guard session.isQueueing else { return true }
+        return flags.contains(.runsQueue) && !(session.transaction?.needsGate ?? false)
     }
 
     /// Also the end of a browser that was talked into speaking to this port: what begins like an HTTP request is not

@@ -33,6 +33,11 @@ struct KeyPreparation: ~Copyable {
     private var uses: [KeyUse] = []
     private var needs: [KeyNeed] = []
     private var shards: [Int] = []
+    /// Shards to be locked besides the keys': those of what a transaction's client watches.
+    private var watched: [Int] = []
+    /// Of a transaction: all refs, and where those of each command end.
+    private var refs: [KeyRef] = []
+    private var ends: [Int] = []
     private var questions: [Question] = []
     private var missing: [Int] = []
     private var scratch = ByteBuffer()
@@ -67,6 +72,37 @@ struct KeyPreparation: ~Copyable {
         return tier == nil ? .ready : settle(&context)
     }
 
+    /// Locks and prepares the keys of all commands of a transaction, in the databases that they will run in, and locks
+    /// the shards of the watched keys, which nobody will look at. False: something is cold, nothing is locked.
+    mutating func lock(_ transaction: Transaction, _ context: inout CommandContext) -> Bool {
+        reset(&context)
+        ends.removeAll(keepingCapacity: true)
+        refs.removeAll(keepingCapacity: true)
+        var database = context.database
+        for command in transaction.commands {
+            let arguments = command.words.arguments
+            if command.entry.pointee.shape != .none {
+                // Where arguments don't say where the keys are, the command has none and says what is wrong.
+                _ = add(command.entry, arguments, database, &context)
+            }
+            ends.append(context.keys.count)
+            guard command.entry.pointee.flags.contains(.selectsDatabase) else { continue }
+            database =
+                ConnectionCommands.selectedDatabase(arguments, databases: context.keyspace.store.databases) ?? database
+        }
+        for watch in transaction.watches { watched.append(watch.position.shard) }
+        lockAll(&context)
+        if tier != nil, case .cold = settle(&context) { return false }
+        for index in 0..<context.keys.count { refs.append(context.keys[index]) }
+        return true
+    }
+
+    /// Makes the keys of one command of the transaction the context's.
+    func takeKeys(ofCommand number: Int, _ context: inout CommandContext) {
+        context.keys.removeAll()
+        for index in (number == 0 ? 0 : ends[number - 1])..<ends[number] { context.keys.append(refs[index]) }
+    }
+
     mutating func unlock(_ context: inout CommandContext) {
         if single >= 0 {
             context.keyspace.unlock(single)
@@ -80,25 +116,38 @@ struct KeyPreparation: ~Copyable {
     private mutating func collect(
         _ entry: UnsafePointer<CommandIndex.Entry>, _ context: inout CommandContext
     ) -> Bool {
-        indices.removeAll(keepingCapacity: true)
+        reset(&context)
+        return add(entry, context.arguments, context.database, &context)
+    }
+
+    private mutating func reset(_ context: inout CommandContext) {
         uses.removeAll(keepingCapacity: true)
         needs.removeAll(keepingCapacity: true)
+        watched.removeAll(keepingCapacity: true)
         context.keys.removeAll()
         single = -1
+    }
+
+    private mutating func add(
+        _ entry: UnsafePointer<CommandIndex.Entry>, _ arguments: Arguments, _ database: Int,
+        _ context: inout CommandContext
+    ) -> Bool {
+        indices.removeAll(keepingCapacity: true)
+        let first = uses.count
         switch entry.pointee.row.plan {
         case .custom(let plan):
-            plan(context.arguments, context.database, &uses)
+            plan(arguments, database, &uses)
             // A plan can't know how many databases there are; the command replies to a number that is too large.
             let databases = context.keyspace.store.databases
             uses.removeAll { $0.database >= databases }
         case .specified, .deciding:
-            guard entry.pointee.row.keyIndices(context.arguments, into: &indices) else { return false }
-            let need = entry.pointee.need(context.arguments)
-            for index in indices { uses.append(KeyUse(argument: index, database: context.database, need: need)) }
+            guard entry.pointee.row.keyIndices(arguments, into: &indices) else { return false }
+            let need = entry.pointee.need(arguments)
+            for index in indices { uses.append(KeyUse(argument: index, database: database, need: need)) }
         }
         let store = context.keyspace.store
-        for use in uses {
-            let bytes = context.arguments[use.argument]
+        for use in uses[first...] {
+            let bytes = arguments[use.argument]
             context.keys.append(
                 KeyRef(bytes: bytes, position: store.placement.position(of: bytes), space: use.database))
             needs.append(use.need)
@@ -110,17 +159,18 @@ struct KeyPreparation: ~Copyable {
     private mutating func lockAll(_ context: inout CommandContext) {
         let count = context.keys.count
         shards.removeAll(keepingCapacity: true)
-        if count == 1 {
+        if count == 1, watched.isEmpty {
             shards.append(context.keys[0].position.shard)
         } else {
             for index in 0..<count { shards.append(context.keys[index].position.shard) }
+            shards.append(contentsOf: watched)
             shards.sort()
             var kept = 0
-            for index in 0..<count where kept == 0 || shards[kept - 1] != shards[index] {
+            for index in 0..<shards.count where kept == 0 || shards[kept - 1] != shards[index] {
                 shards[kept] = shards[index]
                 kept += 1
             }
-            shards.removeLast(count - kept)
+            shards.removeLast(shards.count - kept)
         }
         for shard in shards { context.keyspace.lock(shard) }
         guard single < 0 else { return }

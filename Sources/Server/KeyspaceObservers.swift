@@ -1,16 +1,27 @@
 import Keyspace
 
-/// The keyspace's one listener: hands changes and events of keys on to each part that wants to know of them.
+/// The server's one listener of changes and events of keys: hands them to each who has asked for them, in turn.
 ///
-/// Called with the locks of all shards concerned held (see `KeyspaceListener`): no part takes locks of shards or waits.
+/// All is called under locks (see `KeyChanges`): parts must not take locks of shards, nor wait.
 final class KeyspaceObservers: KeyspaceListener {
+    let watches: WatchTable
     let tracking: Tracking
 
-    init(tracking: Tracking) { self.tracking = tracking }
+    init(store: KeyspaceStore) {
+        watches = WatchTable(store: store)
+        tracking = Tracking(store: store)
+    }
 
     func happened(_ changes: [KeyChange], _ events: [KeyEvent], in keyspace: inout LockedKeyspace) {
+        guard !changes.isEmpty else { return }
+        watches.happened(changes)
         // Views act for connections of this server or for nobody.
-        let actor = keyspace.actor.map { unsafeDowncast($0, to: ClientSession.self) }
-        if !changes.isEmpty { tracking.happened(changes, by: actor) }
+        tracking.happened(changes, by: keyspace.actor.map { unsafeDowncast($0, to: ClientSession.self) })
     }
+
+    /// Databases are about to be emptied. All locks are held.
+    func willFlush(_ databases: [Int]) { watches.willFlush(databases) }
+
+    /// Two databases are about to be exchanged. All locks are held.
+    func willSwap(_ a: Int, _ b: Int, now: Int64) { watches.willSwap(a, b, now: now) }
 }

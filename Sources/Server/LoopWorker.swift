@@ -33,6 +33,8 @@ final class LoopWorker: @unchecked Sendable {
     private var aheadNext = 0
     /// Where the running call's reply begins: messages that come before it are no part of it.
     var replyStart = 0
+    /// CLIENT REPLY is off, and EXEC has heeded that itself, command by command.
+    var hasSettledReplies = false
 
     init(core: ServerCore) {
         self.core = core
@@ -92,7 +94,7 @@ final class LoopWorker: @unchecked Sendable {
     }
 
     /// Clock and settings, once for a batch.
-    private func refresh(_ session: ClientSession) {
+    func refresh(_ session: ClientSession) {
         let now = session.loop.unixMilliseconds
         context.pointee.keyspace.now = now
         context.pointee.keyspace.accessClock.seconds = UInt32(truncatingIfNeeded: now / 1_000)
@@ -106,7 +108,7 @@ final class LoopWorker: @unchecked Sendable {
         }
     }
 
-    private func evaluate() {
+    func evaluate() {
         let bytes = ledger.memoryBytes.load(ordering: .relaxed)
         if bytes - evaluatedBytes > Self.evaluationStride || bytes < evaluatedBytes {
             if bytes > evaluatedBytes { tier?.evaluate() }
@@ -236,19 +238,22 @@ final class LoopWorker: @unchecked Sendable {
         guard var entry = index.find(arguments[0]) else {
             session.lastCommand.store(-1, ordering: .relaxed)
             Gates.unknownCommand(arguments, session)
+            if session.isQueueing { refusedInMulti(session, nil, start: replyStart) }
             return true
         }
         if entry.pointee.hasSubcommands, arguments.count > 1 {
             guard let sub = index.find(arguments[1], in: entry) else {
                 session.lastCommand.store(-1, ordering: .relaxed)
                 Gates.unknownSubcommand(arguments, entry, context.pointee.reply)
+                if session.isQueueing { refusedInMulti(session, nil, start: replyStart) }
                 return true
             }
             entry = sub
         }
         session.lastCommand.store(entry.pointee.number, ordering: .relaxed)
         if let parked = session.parked, let failure = parked.firstFailure {
-            context.pointee.reply.pointee.error("ERR the flash tier failed to read: \(failure)")
+            context.pointee.reply.pointee.error(ErrorText.readFailed(failure))
+            if session.isQueueing { refusedInMulti(session, entry, start: replyStart) }
             ran = entry
             return true
         }
@@ -256,8 +261,10 @@ final class LoopWorker: @unchecked Sendable {
         case .pass: break
         case .rejected:
             statistics.rejected(entry.pointee.number)
+            if session.isQueueing { refusedInMulti(session, entry, start: replyStart) }
             return true
         case .parked: return false
+        case .inMulti: return runInMulti(session, entry, &ran)
         }
         guard let body = entry.pointee.body else {
             Gates.wrongArity(entry, context.pointee.reply)
@@ -325,10 +332,15 @@ final class LoopWorker: @unchecked Sendable {
 
     /// The connection is gone with a call waiting.
     func abandon(_ session: ClientSession) {
+        if let transaction = session.transaction {
+            if let run = transaction.run, !run.hasBegun { core.gate.forget(run) }
+            session.endTransaction()
+        }
         guard let call = session.parked else { return }
         session.parked = nil
         note(session, from: call.reason, to: nil)
         if call.reason == .pause { core.pause.forget(call) }
+        if call.reason == .exclusive { core.gate.forget(call) }
         context.pointee.keyspace.abandon(call)
     }
 
@@ -337,7 +349,7 @@ final class LoopWorker: @unchecked Sendable {
         if old == nil { core.parkedCalls.add(1, ordering: .relaxed) }
         if new == nil { core.parkedCalls.subtract(1, ordering: .relaxed) }
         session.isPaused.store(new == .pause, ordering: .relaxed)
-        session.waitsForFlash.store(new != nil && new != .pause, ordering: .relaxed)
+        session.waitsForFlash.store(new != nil && new != .pause && new != .exclusive, ordering: .relaxed)
         let bytes = new == nil ? 0 : context.pointee.arguments.buffer.reduce(0) { $0 + $1.count }
         session.parkedBytes.store(bytes, ordering: .relaxed)
     }
@@ -405,20 +417,28 @@ final class LoopWorker: @unchecked Sendable {
             core.errorCounts.count(context.pointee.reply.pointee.lastErrorCode.array)
         }
         if let entry = ran {
-            statistics.executed(entry.pointee.number, nanoseconds: duration, failed: failed)
-            Ledger.add(1, to: session.commandCount)
-            if duration >= core.slowNanoseconds.load(ordering: .relaxed) { recordSlow(session, entry, duration) }
-            if !session.redactedArguments.isEmpty { session.redactedArguments = [] }
+            account(session, entry, duration, failed: failed)
         }
         if session.replyMode != .on { suppress(session) }
         sendOwnInvalidations(session)
-        // CLIENT CACHING is about the next command; nothing of CLIENT counts as one.
-        if session.hasChosenCaching, ran.map({ !isClient($0) }) ?? true { session.hasChosenCaching = false }
+        // CLIENT CACHING is about the next command or transaction; nothing of CLIENT counts as one.
+        if session.hasChosenCaching, !session.isQueueing, ran.map({ !isClient($0) }) ?? true { session.hasChosenCaching = false }
     }
 
     /// Whether the command is CLIENT or one of its subcommands.
     private func isClient(_ entry: UnsafePointer<CommandIndex.Entry>) -> Bool {
         ByteSlice(index[entry.pointee.parent ?? entry.pointee.number].pointee.row.name) == ByteSlice("client")
+    }
+
+    /// The statistics of a command that has run.
+    @inline(__always)
+    func account(
+        _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>, _ nanoseconds: Int64, failed: Bool
+    ) {
+        statistics.executed(entry.pointee.number, nanoseconds: nanoseconds, failed: failed)
+        Ledger.add(1, to: session.commandCount)
+        if nanoseconds >= core.slowNanoseconds.load(ordering: .relaxed) { recordSlow(session, entry, nanoseconds) }
+        if !session.redactedArguments.isEmpty { session.redactedArguments = [] }
     }
 
     private func recordSlow(
@@ -438,7 +458,9 @@ final class LoopWorker: @unchecked Sendable {
     private func suppress(_ session: ClientSession) {
         switch session.replyMode {
         case .on: break
-        case .off: context.pointee.reply.pointee.truncate(to: replyStart)
+        case .off:
+            if !hasSettledReplies { context.pointee.reply.pointee.truncate(to: replyStart) }
+            hasSettledReplies = false
         case .skipNext: session.replyMode = .skipping
         case .skipping:
             context.pointee.reply.pointee.truncate(to: replyStart)

@@ -13,6 +13,8 @@ final class ParkedCall: FaultWaiter, @unchecked Sendable {
         case memory
         case background
         case pause
+        /// The exclusive gate: until it opens or, for EXEC, until the transaction is through.
+        case exclusive
     }
 
     private let session: ClientSession

@@ -29,10 +29,10 @@ public final class ServerCore: @unchecked Sendable {
     public let rates: InstantaneousRates
     public let control = ControlPool()
     let eviction: Eviction
-    let tracking: Tracking
     let clientEviction = ClientEviction()
-    /// The store's listener.
-    private let observers: KeyspaceObservers
+    /// Told of what happens to keys.
+    let observers: KeyspaceObservers
+    var tracking: Tracking { observers.tracking }
     let ticks = Ticks()
     public private(set) var loops: LoopGroup! = nil  // set in `start`, before any loop runs
     private var workers: [LoopWorker] = []
@@ -55,6 +55,14 @@ public final class ServerCore: @unchecked Sendable {
     let replicationID = Monitor(String(decoding: Entropy.hexadecimal(40), as: UTF8.self))
     public let parkedCalls = Atomic<Int>(0)
     public let isPausing = Atomic<Bool>(false)
+    /// What commands may have to wait for; 0: nothing. One look for all of it.
+    struct Holds: OptionSet {
+        let rawValue: Int
+        static let pause = Holds(rawValue: 1)
+        static let exclusive = Holds(rawValue: 2)
+    }
+    private let holds = Atomic<Int>(0)
+    let gate = ExclusiveGate()
     /// Whether `requirepass` is set. Clients that came before it was stay authenticated.
     let asksForPassword = Atomic<Bool>(false)
     public let isActiveExpiryEnabled = Atomic<Bool>(true)
@@ -109,17 +117,18 @@ public final class ServerCore: @unchecked Sendable {
         latency = LatencyMonitor(thresholdMilliseconds: Int64(settings.latencyMonitorThresholdMilliseconds))
         rates = InstantaneousRates(nowMilliseconds: Clock.unixMilliseconds())
         eviction = Eviction(store: parts.store)
-        tracking = Tracking(store: parts.store)
-        observers = KeyspaceObservers(tracking: tracking)
-        store.listener = observers
+        observers = KeyspaceObservers(store: parts.store)
         shutdown = ShutdownCoordinator()
         disposalLedger = parts.store.makeLedger()
         maintenance = Maintenance(core: self)
         pause = ClientPause { [unowned self] in
             isPausing.store($0, ordering: .relaxed)
+            hold(.pause, $0)
             tier?.coldExpiry.isHeld.store($0, ordering: .relaxed)
         }
         shutdown.core = self
+        gate.core = self
+        store.listener = observers
         apply(settings)
         configuration.observe { [unowned self] _, new, changed in change(new, changed) }
     }
@@ -246,6 +255,17 @@ public final class ServerCore: @unchecked Sendable {
 
     // MARK: For the workers
 
+    @inline(__always)
+    var holding: Holds { Holds(rawValue: holds.load(ordering: .relaxed)) }
+
+    func hold(_ what: Holds, _ isOn: Bool) {
+        if isOn {
+            holds.bitwiseOr(what.rawValue, ordering: .relaxed)
+        } else {
+            holds.bitwiseAnd(~what.rawValue, ordering: .relaxed)
+        }
+    }
+
     /// Any thread: all connections that nobody has asked to close, by identifier. O(n log n).
     func sessions() -> [ClientSession] {
         // `makeConnection` makes no other kind.
@@ -295,11 +315,12 @@ public final class ServerCore: @unchecked Sendable {
         case .exactCount(let database):
             let counts = store.counts(database: database)
             return counts.unresolved == 0 ? .counted(counts.keys) : nil
-        case .job: return nil
+        case .job, .change: return nil
         }
     }
 
     func submit(_ request: BackgroundRequest, now: Int64, _ done: @escaping @Sendable (BackgroundAnswer) -> Void) {
+        if case .change = request { gate.beginChange() }
         control.submit { [self] in
             switch request {
             case .walk(let walk): done(Self.walk(walk, store: store, tier: tier, now: now))
@@ -310,6 +331,10 @@ public final class ServerCore: @unchecked Sendable {
                     done(.failed("the flash tier failed: \(error.message)"))
                 }
             case .job(let job): done(job())
+            case .change(let job):
+                let answer = job()
+                gate.endChange()
+                done(answer)
             }
         }
     }

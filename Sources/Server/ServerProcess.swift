@@ -2,27 +2,33 @@ import CShims
 import Configuration
 import Glibc
 import Platform
-import Server
+import Storage
 import Telemetry
 
 /// The process around the server: working directory, daemon, process id file, signals, exit code.
-struct ServerProcess {
+public struct ServerProcess {
     let configuration: ConfigurationStore
+    /// Comes between the tier and its provider; for tests.
+    public var wrapping: (@Sendable (any StorageProvider) -> any StorageProvider)?
+    /// Called before the server starts; for tests.
+    public var prepare: (ServerCore) -> Void = { _ in }
 
-    static var versionLine: String {
+    public init(configuration: ConfigurationStore) { self.configuration = configuration }
+
+    public static var versionLine: String {
         "Firn server v=\(ServerVersion.firn) redis_version=\(ServerVersion.redis) "
             + "malloc=\(ServerVersion.allocator) bits=64"
     }
 
     /// Writes to standard error.
-    static func complain(_ text: String) {
+    public static func complain(_ text: String) {
         let bytes = Array(text.utf8)
         // Nobody is left to tell if that fails.
         _ = write(STDERR_FILENO, bytes, bytes.count)
     }
 
     /// Runs until the end; the exit code.
-    func run(notes: [String]) -> Int32 {
+    public func run(notes: [String]) -> Int32 {
         let settings = configuration.current
         signal(SIGPIPE, SIG_IGN)
         signal(SIGHUP, SIG_IGN)
@@ -56,8 +62,9 @@ struct ServerProcess {
     }
 
     private func serve(_ settings: Settings, _ log: Log, _ signals: sigset_t) throws -> Int32 {
-        let core = ServerCore(
-            configuration: configuration, log: log, parts: try KeyspaceStartup.open(settings, log: log))
+        let parts = try KeyspaceStartup.open(settings, log: log) { wrapping?($0) ?? $0 }
+        let core = ServerCore(configuration: configuration, log: log, parts: parts)
+        prepare(core)
         do {
             try core.start()
         } catch {

@@ -115,7 +115,11 @@ extension TierSettings {
 
     /// What changes at run time. `maxmemory 0` keeps the budget that the start derived from the machine.
     mutating func apply(_ settings: Settings) {
-        if settings.maxMemoryBytes > 0 { budget = MemoryBudget(settings, maxMemory: settings.maxMemoryBytes) }
+        if settings.maxMemoryBytes > 0 {
+            let hotLimit = budget.hotLimit
+            budget = MemoryBudget(settings, maxMemory: settings.maxMemoryBytes)
+            budget.hotLimit = hotLimit
+        }
         maximumStorageBytes = settings.flash.maxStorageBytes
         storagePolicy = settings.maxMemoryPolicy.storagePolicy
     }

@@ -85,6 +85,7 @@ final class ShutdownCoordinator: @unchecked Sendable {
         core.isActiveExpiryEnabled.store(false, ordering: .relaxed)
         tier.coldExpiry.isEnabled.store(false, ordering: .relaxed)
         core.waitForLoops()
+        core.gate.waitUntilIdle()
     }
 
     private func resumeClients(_ tier: Tier) {

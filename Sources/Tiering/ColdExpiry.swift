@@ -108,6 +108,7 @@ public final class ColdExpiry: Sendable {
         keyspace.lock(position.shard)
         defer { keyspace.unlock(position.shard) }
         guard tier.store.generation(ofSpace: space) == generation else { return true }
+        if tier.store.holdsDeletions.load(ordering: .relaxed) { return false }
         let isResident = keyspace.isResident(ref)
         _ = keyspace.peek(ref)
         return isResident

@@ -12,10 +12,13 @@ public struct MemoryBudget: Equatable, Sendable {
     /// Records and key tables.
     public let records: Int
 
+    /// Records above so many bytes are spilled although there is room for them: how tests make nearly everything cold.
+    public var hotLimit = Int.max
+
     /// The spiller starts above this many bytes of records,
-    public var highWatermark: Int { records - records / 20 }
+    public var highWatermark: Int { min(records - records / 20, hotLimit) }
     /// stops below this many,
-    public var lowWatermark: Int { records - records / 10 }
+    public var lowWatermark: Int { min(records - records / 10, hotLimit) }
     /// and above this many writers wait for it.
     public var limit: Int { records }
 

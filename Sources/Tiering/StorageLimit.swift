@@ -5,7 +5,7 @@ import Storage
 import Synchronization
 import Values
 
-/// The thread that keeps the provider's size on disk below `maxstorage`.
+/// The thread that keeps the provider's size on disk below `maxstorage`, and has written anew what flushes left.
 ///
 /// It looks ten times a second. Above the limit writes are refused (`noeviction`), or keys are deleted: from nine
 /// tenths of the limit on (so that writers are met only by the last tenth) until what is left would fit into eight.
@@ -24,6 +24,8 @@ final class StorageLimit: Sendable {
     private static let pauseNanoseconds: Int64 = 100_000_000
     /// Everything is compacted this often at most.
     private static let compactionNanoseconds: Int64 = 2_000_000_000
+    /// What flushes have left is written anew this often at most.
+    private static let rewriteNanoseconds: Int64 = 1_000_000_000
 
     init(tier: Tier) { self.tier = tier }
 
@@ -61,13 +63,26 @@ final class StorageLimit: Sendable {
             }
             tier.waitForStorage(limit > 0 && used > limit && !refuses)
             if refuses { _ = upkeep.compact(tier) }
+            upkeep.rewriteLeftovers(tier)
         }
     }
 
-    /// Compactions of everything: after something was written since the last one, and not all the time.
+    /// Work that takes long. Compactions of everything: after something was written since the last one, and not all the
+    /// time.
     private struct Upkeep {
         private var endedAt: Int64 = 0
         private var operations = 0
+        private var rewrittenAt: Int64 = 0
+
+        /// What flushes have left because it lies among live data.
+        mutating func rewriteLeftovers(_ tier: Tier) {
+            guard tier.hasLeftovers, case .good = tier.provider.health,
+                Clock.monotonicNanoseconds() - rewrittenAt > StorageLimit.rewriteNanoseconds
+            else { return }
+            // What fails is tried again, and the spiller says why nothing can be written.
+            try? tier.rewriteLeftovers()
+            rewrittenAt = Clock.monotonicNanoseconds()
+        }
 
         /// Whether it has compacted.
         mutating func compact(_ tier: Tier) -> Bool {

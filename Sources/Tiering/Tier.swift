@@ -305,6 +305,19 @@ public final class Tier: @unchecked Sendable {
         }
     }
 
+    /// Has the provider write anew what holds files of flushed generations. Slow: without `writing`.
+    func rewriteLeftovers() throws(StorageError) {
+        for generation in leftovers.withLock({ $0 }) {
+            for range in FlashKey.ranges(ofGeneration: generation) {
+                try range.from.withSlice { (from) throws(StorageError) in
+                    try range.to.withSlice { (to) throws(StorageError) in
+                        try provider.rewriteDropped(from: from, to: to)
+                    }
+                }
+            }
+        }
+    }
+
     /// Whether `dropBuriedFiles` has something left to try though the provider takes writes.
     var hasLeftovers: Bool { leftovers.withLock { !$0.isEmpty } }
 

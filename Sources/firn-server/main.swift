@@ -1,10 +1,7 @@
 // firn-server: reads the command line, opens the data, serves until SHUTDOWN or a signal.
-import CShims
 import Configuration
 import Glibc
-import Platform
 import Server
-import Telemetry
 
 switch ServerArguments.parse(Array(CommandLine.arguments.dropFirst())) {
 case .help(let text):

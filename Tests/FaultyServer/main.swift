@@ -1,30 +1,33 @@
-// firn-faulty-server: firn-server over a flash tier of which every read takes longer, for tools/bench isolation and
-// for tests.
+// firn-faulty-server: firn-server over a flash tier that is worse than any, for tools/bench isolation,
+// tools/conformance --tiered, and tests.
 //
-//   firn-faulty-server --read-delay-ms 50 [what firn-server takes]
+//   firn-faulty-server [--read-delay-ms N] [--hot-bytes N] [what firn-server takes]
+//
+// --read-delay-ms: each read of the provider takes so long. --hot-bytes: records beyond so many bytes are spilled
+// whether or not there is room for them.
 import Configuration
 import Glibc
 import Server
 import StorageFaulty
-import Telemetry
 
 var arguments = Array(CommandLine.arguments.dropFirst())
-guard arguments.count >= 2, arguments[0] == "--read-delay-ms", let delay = Int64(arguments[1]),
-    case .serve(let configuration, _) = ServerArguments.parse(Array(arguments.dropFirst(2)))
-else {
-    print("usage: firn-faulty-server --read-delay-ms N [what firn-server takes]")
+var plan = FaultPlan()
+var hotBytes = Int.max
+while arguments.count >= 2, let number = Int64(arguments[1]), number >= 0 {
+    switch arguments[0] {
+    case "--read-delay-ms": plan.read.delay = .fixed(nanoseconds: number * 1_000_000)
+    case "--hot-bytes": hotBytes = Int(number)
+    default: break
+    }
+    guard ["--read-delay-ms", "--hot-bytes"].contains(arguments[0]) else { break }
+    arguments.removeFirst(2)
+}
+guard case .serve(let configuration, let notes) = ServerArguments.parse(arguments) else {
+    ServerProcess.complain("usage: firn-faulty-server [--read-delay-ms N] [--hot-bytes N] [what firn-server takes]\n")
     exit(1)
 }
-let settings = configuration.current
-signal(SIGPIPE, SIG_IGN)
-guard chdir(settings.directory) == 0 else { fatalError("no directory \(settings.directory)") }
-let log = Log(level: .notice, path: settings.logFile)
-var plan = FaultPlan()
-plan.read.delay = .fixed(nanoseconds: delay * 1_000_000)
-let slow = plan
-let parts = try KeyspaceStartup.open(settings, log: log) { FaultyProvider($0, plan: slow, seed: 1) }
-let core = ServerCore(configuration: configuration, log: log, parts: parts)
-try core.start()
-_ = core.waitForEnd()
-core.stop()
-try core.tier?.provider.close()
+let faults = plan
+var process = ServerProcess(configuration: configuration)
+process.wrapping = { FaultyProvider($0, plan: faults, seed: 1) }
+process.prepare = { $0.tier?.update { $0.budget.hotLimit = hotBytes } }
+exit(process.run(notes: notes))

@@ -135,9 +135,12 @@ public protocol StorageProvider: AnyObject, Sendable {
 
     /// Gives the space of what lies in `from ..< to` back at once as far as that needs no writing: for a range that
     /// is about to be deleted and that nobody reads, or ever writes into, any more, on a device that may be full. Any
-    /// part of the range may be gone then, or go later. False if work under way holds some of it: another call, when
-    /// that has ended, may give more back.
+    /// part of the range may be gone then, or go later. False if work under way or live data hold some of it: another
+    /// call, when that has ended or after `rewriteDropped`, may give more back.
     func dropFiles(from: ByteSlice, to: ByteSlice) throws(StorageError) -> Bool
+
+    /// Writes anew what `dropFiles` had to leave because live data lies among it. Slow; beside all other calls.
+    func rewriteDropped(from: ByteSlice, to: ByteSlice) throws(StorageError)
 
     var statistics: StorageStatistics { get }
     var health: StorageHealth { get }
@@ -153,4 +156,5 @@ public protocol StorageProvider: AnyObject, Sendable {
 extension StorageProvider {
     /// A provider without files of its own has nothing to drop.
     public func dropFiles(from: ByteSlice, to: ByteSlice) throws(StorageError) -> Bool { true }
+    public func rewriteDropped(from: ByteSlice, to: ByteSlice) throws(StorageError) {}
 }

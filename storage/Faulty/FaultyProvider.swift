@@ -187,6 +187,10 @@ public final class FaultyProvider: StorageProvider {
         try base.dropFiles(from: from, to: to)
     }
 
+    public func rewriteDropped(from: ByteSlice, to: ByteSlice) throws(StorageError) {
+        try base.rewriteDropped(from: from, to: to)
+    }
+
     public var statistics: StorageStatistics { base.statistics }
 
     public var health: StorageHealth {

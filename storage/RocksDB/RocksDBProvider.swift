@@ -98,9 +98,8 @@ public final class RocksDBProvider: StorageProvider, @unchecked Sendable {
         return isWhole != 0
     }
 
-    /// Asks RocksDB to compact `from ..< to` in the background, when it has nothing more urgent.
-    public func suggestCompaction(from: ByteSlice, to: ByteSlice) throws(StorageError) {
-        try check(firn_rocksdb_suggest_compact(handle, firn_rocksdb_slice(from), firn_rocksdb_slice(to)))
+    public func rewriteDropped(from: ByteSlice, to: ByteSlice) throws(StorageError) {
+        try check(firn_rocksdb_rewrite(handle, firn_rocksdb_slice(from), firn_rocksdb_slice(to)))
     }
 
     /// Readings; `reads` includes the calls of `mayContain`, which ask the same filters. Some ten microseconds.

@@ -119,6 +119,17 @@ inline firn_rocksdb_slice Out(const rocksdb::Slice &s) {
   return {s.data() ? reinterpret_cast<const uint8_t *>(s.data()) : &nothing, s.size()};
 }
 
+/// A range of keys: `first ..< last`; an empty bound is open.
+struct Bounds {
+  explicit Bounds(firn_rocksdb_slice from, firn_rocksdb_slice to) : first(Bytes(from)), last(Bytes(to)) {}
+  const rocksdb::Slice *begin() const { return first.empty() ? nullptr : &first; }
+  const rocksdb::Slice *end() const { return last.empty() ? nullptr : &last; }
+  rocksdb::Slice first, last;
+};
+
+/// Returns OK when everything written before the call is in table files.
+rocksdb::Status FlushAndVerify(firn_rocksdb *handle);
+
 }  // namespace firn
 
 struct firn_rocksdb {

@@ -128,7 +128,6 @@ void SetLevels(const firn_rocksdb_options &from, rocksdb::Options *o) {
     o->blob_compression_type = o->compression;
     o->enable_blob_garbage_collection = true;
     o->blob_garbage_collection_age_cutoff = 0.25;
-    o->blob_garbage_collection_force_threshold = 0.5;
     o->blob_compaction_readahead_size = readahead;
   }
 }
@@ -199,6 +198,8 @@ rocksdb::Status MakeOptions(const firn_rocksdb_options &from, rocksdb::Options *
   }
   out->avoid_flush_during_shutdown = true;
   out->max_bgerror_resume_count = 0;
+  // Never forced, whatever was asked for: it asserts what isn't true after files were dropped; see DropFiles.cpp.
+  out->blob_garbage_collection_force_threshold = 1.0;
   return rocksdb::Status::OK();
 }
 

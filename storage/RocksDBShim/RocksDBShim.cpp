@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <rocksdb/convenience.h>
-#include <rocksdb/experimental.h>
 #include <rocksdb/perf_context.h>
 #include <rocksdb/perf_level.h>
 #include <rocksdb/utilities/checkpoint.h>
@@ -82,14 +81,6 @@ namespace {
 /// What a Resume writes beside the memtables: a table's index and filter, a new log and manifest.
 constexpr uint64_t kResumeBytes = 1 << 20;
 
-/// The bounds of a compaction: an empty one is open.
-struct Bounds {
-  explicit Bounds(firn_rocksdb_slice from, firn_rocksdb_slice to) : first(Bytes(from)), last(Bytes(to)) {}
-  const rocksdb::Slice *begin() const { return first.empty() ? nullptr : &first; }
-  const rocksdb::Slice *end() const { return last.empty() ? nullptr : &last; }
-  rocksdb::Slice first, last;
-};
-
 /// How often it is looked whether a flush has come to its end, and asked for it again.
 constexpr auto kFlushPoll = std::chrono::milliseconds(1);
 constexpr int kPollsPerFlush = 1000;
@@ -113,14 +104,26 @@ bool IsFlushed(rocksdb::DB *db, rocksdb::SequenceNumber last) {
   return false;
 }
 
-/// Returns OK when everything written before the call is in table files.
-///
-/// RocksDB 7.8.3's Flush alone doesn't: a hard error sets ErrorHandler::is_db_stopped_, and a Resume that succeeds does
-/// not take it back (seen in gdb: set, with no error standing). From then on WaitForFlushMemTables ends its wait before
-/// it has begun, and Flush answers OK with the memtable's flush still under way. There is no log, so a close right
-/// behind it loses what was confirmed, under a seal that counts it. Also from then on, Write fails where writes are
-/// stopped instead of waiting (see firn_rocksdb_write). Can go with a RocksDB whose Resume clears the flag.
-rocksdb::Status FlushAndVerify(firn_rocksdb *handle) {
+/// Makes the entry of `path` in its parent directory durable; 0 or an errno.
+int SyncParent(const std::string &path) {
+  const size_t slash = path.find_last_of('/');
+  const std::string parent = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  const int fd = open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return errno;
+  const int error = fsync(fd) == 0 ? 0 : errno;
+  close(fd);
+  return error;
+}
+
+}  // namespace
+
+/// RocksDB 7.8.3's Flush alone doesn't see to it: a hard error sets ErrorHandler::is_db_stopped_, and a Resume that
+/// succeeds does not take it back (seen in gdb: set, with no error standing). From then on WaitForFlushMemTables ends
+/// its wait before it has begun, and Flush answers OK with the memtable's flush still under way. There is no log, so
+/// a close right behind it loses what was confirmed, under a seal that counts it. Also from then on, Write fails
+/// where writes are stopped instead of waiting (see firn_rocksdb_write). Can go with a RocksDB whose Resume clears
+/// the flag.
+rocksdb::Status firn::FlushAndVerify(firn_rocksdb *handle) {
   const rocksdb::SequenceNumber last = handle->db->GetLatestSequenceNumber();
   rocksdb::FlushOptions options;
   options.wait = true;
@@ -135,34 +138,6 @@ rocksdb::Status FlushAndVerify(firn_rocksdb *handle) {
     std::this_thread::sleep_for(kFlushPoll);
   }
 }
-
-/// Whether a compaction has taken a file of the range as input: it may be writing what lies in it anew.
-bool IsBeingCompacted(rocksdb::DB *db, const Bounds &bounds) {
-  rocksdb::ColumnFamilyMetaData all;
-  db->GetColumnFamilyMetaData(&all);
-  for (const auto &level : all.levels) {
-    for (const auto &file : level.files) {
-      if (!file.being_compacted) continue;
-      if (bounds.end() && bounds.end()->compare(file.smallestkey) <= 0) continue;
-      if (bounds.begin() && bounds.begin()->compare(file.largestkey) > 0) continue;
-      return true;
-    }
-  }
-  return false;
-}
-
-/// Makes the entry of `path` in its parent directory durable; 0 or an errno.
-int SyncParent(const std::string &path) {
-  const size_t slash = path.find_last_of('/');
-  const std::string parent = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  const int fd = open(parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return errno;
-  const int error = fsync(fd) == 0 ? 0 : errno;
-  close(fd);
-  return error;
-}
-
-}  // namespace
 }  // namespace firn
 
 using namespace firn;
@@ -258,28 +233,6 @@ firn_rocksdb_status firn_rocksdb_compact(firn_rocksdb *handle, firn_rocksdb_slic
     options.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
     options.blob_garbage_collection_age_cutoff = 1.0;
     return Convert(handle->db->CompactRange(options, bounds.begin(), bounds.end()));
-  });
-}
-
-firn_rocksdb_status firn_rocksdb_suggest_compact(firn_rocksdb *handle, firn_rocksdb_slice from,
-                                                 firn_rocksdb_slice to) {
-  return Guarded([&] {
-    const Bounds bounds(from, to);
-    return Convert(rocksdb::experimental::SuggestCompactRange(handle->db.get(), bounds.begin(), bounds.end()));
-  });
-}
-
-firn_rocksdb_status firn_rocksdb_drop_files(firn_rocksdb *handle, firn_rocksdb_slice from, firn_rocksdb_slice to,
-                                            int32_t *is_whole) {
-  *is_whole = 0;
-  return Guarded([&] {
-    const Bounds bounds(from, to);
-    handle->dead->add(bounds.first, bounds.last);
-    const rocksdb::RangePtr range(bounds.begin(), bounds.end());
-    const rocksdb::Status s =
-        rocksdb::DeleteFilesInRanges(handle->db.get(), handle->db->DefaultColumnFamily(), &range, 1, false);
-    if (s.ok() && !IsBeingCompacted(handle->db.get(), bounds)) *is_whole = 1;
-    return Convert(s);
   });
 }
 

@@ -56,7 +56,7 @@ enum FlushCommands {
         if waits {
             // Freeing takes as long as there are records: not on the loop, and the caller waits for it. Nothing is done
             // before: this runs again from the top when the job is done.
-            context.request = .job {
+            context.request = .change {
                 core.dispose(core.flush(databases, except: caller))
                 return .done(true)
             }
@@ -93,6 +93,7 @@ enum FlushCommands {
         }
         let core = context.core
         store.lockAll()
+        context.core.observers.willSwap(Int(first), Int(second), now: context.now)
         store.swap(Int(first), Int(second))
         let dead = first == second ? [] : core.tracking.everythingChanged(except: context.session.tracking)
         store.unlockAll()
@@ -107,6 +108,7 @@ extension ServerCore {
     /// `caller` is told by its own call, after the reply.
     func flush(_ databases: [Int], except caller: TrackingClient? = nil) -> [KeyspaceStore.Detached] {
         store.lockAll()
+        observers.willFlush(databases)
         let detached = databases.map { store.detach(database: $0) }
         let dead = tracking.everythingChanged(except: caller)
         store.unlockAll()

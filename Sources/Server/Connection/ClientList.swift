@@ -101,6 +101,7 @@ enum ClientList {
         let arguments = isCaller ? scene.argumentBytes : session.parkedBytes.load(ordering: .relaxed)
         let parsed = isCaller ? 0 : session.parsedBytes.current
         let input = isCaller ? scene.inputBytes : max(0, session.queryBufferBytes.current - parsed)
+        let queued = session.queuedBytes.load(ordering: .relaxed)
         let free = session.queryBufferFreeBytes.current
         let output = session.outputBytes.current
         let command = session.lastCommand.load(ordering: .relaxed)
@@ -116,11 +117,11 @@ enum ClientList {
         line.text("flags", flags(session))
         line.number("db", session.database.load(ordering: .relaxed))
         for field in ["sub", "psub", "ssub"] { line.number(field, 0) }
-        line.number("multi", -1)
+        line.number("multi", session.queuedCommands.load(ordering: .relaxed))
         line.number("qbuf", input)
         line.number("qbuf-free", free)
         line.number("argv-mem", arguments + parsed)
-        line.number("multi-mem", 0)
+        line.number("multi-mem", queued)
         // A reply is written to a buffer of the loop; the connection itself has one only for what is not sent yet.
         line.number("rbs", 0)
         line.number("rbp", 0)
@@ -136,7 +137,7 @@ enum ClientList {
         line.bytes("lib-name", names.libraryName)
         line.bytes("lib-ver", names.libraryVersion)
         // Behind all others, since Redis 7.2 hasn't got it.
-        line.number("watch", 0)
+        line.number("watch", session.watchCount.load(ordering: .relaxed))
         text = line.ended()
     }
 
@@ -144,7 +145,9 @@ enum ClientList {
         var flags = ""
         if session.outputClassShown == .replica { flags += "S" }
         if session.outputClassShown == .pubsub { flags += "P" }
+        if session.queuedCommands.load(ordering: .relaxed) >= 0 { flags += "x" }
         if session.isPaused.load(ordering: .relaxed) { flags += "b" }
+        if session.hasBrokenWatch.load(ordering: .relaxed) { flags += "d" }
         if session.waitsForFlash.load(ordering: .relaxed) { flags += "f" }
         if let options = session.tracking.options {
             flags += "t"

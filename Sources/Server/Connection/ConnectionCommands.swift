@@ -17,24 +17,24 @@ enum ConnectionCommands {
             summary: "Chooses the protocol's version, with AUTH and SETNAME in the same step.", complexity: "O(1)",
             documentation: ConnectionSyntax.hello, Authentication.hello),
         CommandRow(
-            "ping", arity: -1, .fast, [.fast, .connection], group: .connection, since: "1.0.0",
+            "ping", arity: -1, [.fast, .runsUnderLocks], [.fast, .connection], group: .connection, since: "1.0.0",
             summary: "Answers, with the message if there is one.", complexity: "O(1)",
             tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
             documentation: ConnectionSyntax.ping, ping),
         CommandRow(
-            "echo", arity: 2, [.loading, .stale, .fast], [.fast, .connection], group: .connection, since: "1.0.0",
+            "echo", arity: 2, [.loading, .stale, .fast, .runsUnderLocks], [.fast, .connection], group: .connection, since: "1.0.0",
             summary: "Answers with the message.", complexity: "O(1)", documentation: ConnectionSyntax.echo
         ) { $0.reply.pointee.bulk($0.arguments[1]) },
         CommandRow(
-            "select", arity: 2, [.loading, .stale, .fast], [.fast, .connection], group: .connection, since: "1.0.0",
+            "select", arity: 2, [.loading, .stale, .fast, .runsUnderLocks, .selectsDatabase], [.fast, .connection], group: .connection, since: "1.0.0",
             summary: "Chooses the database of the commands that follow.", complexity: "O(1)",
             documentation: ConnectionSyntax.select, select),
         CommandRow(
-            "reset", arity: 1, [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy], [.fast, .connection],
+            "reset", arity: 1, [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy, .endsMulti], [.fast, .connection],
             group: .connection, since: "6.2.0", summary: "Makes the connection as it was when it was opened.",
             complexity: "O(1)", reset),
         CommandRow(
-            "quit", arity: -1, [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy], [.fast, .connection],
+            "quit", arity: -1, [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy, .endsMulti], [.fast, .connection],
             group: .connection, since: "1.0.0", summary: "Closes the connection, after the reply.", complexity: "O(1)",
             documentation: CommandDocumentation(deprecated: ("7.2.0", "just closing the connection"))
         ) {
@@ -67,9 +67,16 @@ enum ConnectionCommands {
         context.reply.pointee.ok()
     }
 
+    /// The database that SELECT with these arguments chooses; nil if it will answer with an error.
+    static func selectedDatabase(_ arguments: Arguments, databases: Int) -> Int? {
+        guard let number = Decimal.parseInt64(arguments[1]), number >= 0, number < Int64(databases) else { return nil }
+        return Int(number)
+    }
+
     /// What the client's library has said of itself stays: it is still that library.
     private static func reset(_ context: inout CommandContext) {
         let session = context.session
+        session.endTransaction()
         session.database.store(0, ordering: .relaxed)
         session.isExemptFromEviction.store(false, ordering: .relaxed)
         session.leavesNoTraces.store(false, ordering: .relaxed)

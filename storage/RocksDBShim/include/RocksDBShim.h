@@ -121,16 +121,14 @@ firn_rocksdb_status firn_rocksdb_flush(firn_rocksdb *_Nonnull db);
 firn_rocksdb_status firn_rocksdb_checkpoint(firn_rocksdb *_Nonnull db, const char *_Nonnull directory);
 /// Compacts the range down to the last level, collecting blobs too. Empty bounds are open.
 firn_rocksdb_status firn_rocksdb_compact(firn_rocksdb *_Nonnull db, firn_rocksdb_slice from, firn_rocksdb_slice to);
-/// Asks the background threads to compact the range when they have time.
-firn_rocksdb_status firn_rocksdb_suggest_compact(firn_rocksdb *_Nonnull db, firn_rocksdb_slice from,
-                                                 firn_rocksdb_slice to);
-
 /// Removes the files that lie wholly in the range (level 0's aside) at once, without writing: what was in them is
 /// gone, what lies in others stays. From now on compactions leave out what lies in the range, also those that have
-/// begun: nothing may ever be written into it again. `is_whole` becomes 0 if a compaction holds files of the range:
-/// then another call may find more.
+/// begun: nothing may ever be written into it again. `is_whole` becomes 0 if a compaction or large values hold files of
+/// the range: then another call, after firn_rocksdb_rewrite, may find more.
 firn_rocksdb_status firn_rocksdb_drop_files(firn_rocksdb *_Nonnull db, firn_rocksdb_slice from, firn_rocksdb_slice to,
                                             int32_t *_Nonnull is_whole);
+/// Rewrites the files with large values that firn_rocksdb_drop_files had to leave, without what was dropped. Slow.
+firn_rocksdb_status firn_rocksdb_rewrite(firn_rocksdb *_Nonnull db, firn_rocksdb_slice from, firn_rocksdb_slice to);
 
 /// All sizes in bytes.
 typedef struct {

@@ -12,7 +12,7 @@ import Values
 /// DEBUG, as far as tests of clients and servers use it. What concerns the insides of another server is not here.
 enum DebugCommand {
     static let row = CommandRow(
-        "debug", arity: -2, [.admin, .noScript, .loading, .stale, .protected], [.admin, .slow, .dangerous],
+        "debug", arity: -2, [.admin, .noScript, .loading, .stale, .protected, .needsGate], [.admin, .slow, .dangerous],
         group: .server, plan: .custom(keys), since: "1.0.0", summary: "Does things that only tests want.",
         complexity: "Depends on the subcommand.", debug)
 

@@ -52,7 +52,7 @@ enum DebugJobs {
         let prefix = arguments.count > 3 ? arguments[3].array : Array("key".utf8)
         let core = context.core
         let database = context.database
-        context.request = .job { [size] in
+        context.request = .change { [size] in
             do throws(StorageError) {
                 try core.disposing.withLock { (_) throws(StorageError) in
                     try fill(core, database, count, prefix, size)
@@ -122,7 +122,7 @@ enum DebugJobs {
             }
         }
         let core = context.core
-        context.request = .job { [saves, flushes, merges] in
+        context.request = .change { [saves, flushes, merges] in
             // What others write between saving and flushing would be lost: they wait, as they do in Redis.
             core.pause.begin(.reload, until: .max, scope: .all, now: Clock.unixMilliseconds())
             core.waitForLoops()
