@@ -22,12 +22,17 @@ while arguments.count >= 2, let number = Int64(arguments[1]), number >= 0 {
     guard ["--read-delay-ms", "--hot-bytes"].contains(arguments[0]) else { break }
     arguments.removeFirst(2)
 }
-guard case .serve(let configuration, let notes) = ServerArguments.parse(arguments) else {
-    ServerProcess.complain("usage: firn-faulty-server [--read-delay-ms N] [--hot-bytes N] [what firn-server takes]\n")
-    exit(1)
-}
 let faults = plan
-var process = ServerProcess(configuration: configuration)
-process.wrapping = { FaultyProvider($0, plan: faults, seed: 1) }
-process.prepare = { $0.tier?.update { $0.budget.hotLimit = hotBytes } }
-exit(process.run(notes: notes))
+let limit = hotBytes
+switch ServerArguments.parse(arguments) {
+case .serve(let configuration, let notes):
+    var process = ServerProcess(configuration: configuration)
+    process.wrapping = { FaultyProvider($0, plan: faults, seed: 1) }
+    process.prepare = { $0.tier?.update { $0.budget.hotLimit = limit } }
+    exit(process.run(notes: notes))
+case .help(let text), .failure(let text):
+    ServerProcess.complain(text)
+    exit(1)
+case .version:
+    print(ServerProcess.versionLine)
+}

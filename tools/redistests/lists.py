@@ -1,7 +1,8 @@
-"""The two checked-in lists: what must pass, and what doesn't and why.
+"""The checked-in lists: what must pass, and what doesn't and why.
 
 expected.txt     unit<TAB>test name
 exceptions.txt   unit<TAB>test name<TAB>fails|skip<TAB>reason     skip: not even run, because it hangs or ends its unit
+memory-only.txt  unit<TAB>test name<TAB>reason                    of the expected ones, those that --tiered can't pass
 """
 import pathlib
 
@@ -22,13 +23,14 @@ def _rows(path, columns):
 
 
 class Lists:
-    """Both lists in memory; `save_*` writes them back sorted."""
+    """The lists in memory; `save_*` writes them back sorted."""
 
     def __init__(self, folder):
         self.folder = pathlib.Path(folder)
         self.expected = set(_rows(self.folder / "expected.txt", 2))
         self.exceptions = {(unit, name): (action, reason)
                            for unit, name, action, reason in _rows(self.folder / "exceptions.txt", 4)}
+        self.memory = {(unit, name) for unit, name, _ in _rows(self.folder / "memory-only.txt", 3)}
         for key, (action, reason) in self.exceptions.items():
             if action not in ("fails", "skip") or not reason.strip():
                 raise ValueError(f"exceptions.txt: {key}: '{action}' is not fails or skip, or the reason is missing")
@@ -37,6 +39,9 @@ class Lists:
 
     def units(self):
         return sorted({unit for unit, _ in self.expected})
+
+    def memory_only(self, unit):
+        return {name for of, name in self.memory if of == unit}
 
     def skipped(self, unit):
         return [name for (of, name), (action, _) in self.exceptions.items() if of == unit and action == "skip"]
