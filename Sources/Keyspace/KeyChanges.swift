@@ -155,7 +155,7 @@ extension LockedKeyspace {
     @usableFromInline
     func space(of entry: Entry) -> Int { (entry.partition - partitions) / Position.shardCount }
 
-    /// Tells now what has happened, for one who wants to see the listeners' state as the call leaves it. The locks stay.
+    /// Tells now what has happened, for one who wants to see listeners as the call leaves them. The locks stay.
     public mutating func tell() { if hasNews { deliver() } }
 
     /// Hands over what has happened. Called with every lock of the call still held.

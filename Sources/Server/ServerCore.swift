@@ -212,9 +212,19 @@ public final class ServerCore: @unchecked Sendable {
         loops?.update { $0 = FrontendSettings(new) }
         if loops != nil {
             clientEviction.relieve(self)
-            eviction.start(self)
+            if changed.contains("maxmemory") { makeRoom() }
         }
         return nil
+    }
+
+    /// After a change of `maxmemory`: without a flash tier keys are deleted at once, for as long as a command may.
+    private func makeRoom() {
+        // CONFIG SET runs on a loop; a test may change settings from elsewhere.
+        if let loop = loops.loops.first(where: { $0.isCurrent }) {
+            _ = eviction.makeRoom(workers[loop.index])
+        } else {
+            eviction.start(self)
+        }
     }
 
     /// Descriptors for clients, for RocksDB's files, and for the rest.

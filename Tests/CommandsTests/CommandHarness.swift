@@ -160,7 +160,7 @@ final class CommandHarness {
         switch request {
         case .walk(let walk): .walked(self.walk(walk))
         case .exactCount(let database): .counted(store.counts(database: database).keys)  // exact without a provider
-        case .job(let job): job()
+        case .job(let job), .change(let job): job()
         }
     }
 

@@ -12,7 +12,8 @@ import Testing
 
     private static func field(_ name: String, of id: Int, _ control: TestClient) throws -> Int? {
         let line = try control.call("client", "list", "id", "\(id)").text ?? ""
-        return line.split(separator: " ").first { $0.hasPrefix(name + "=") }.flatMap { Int($0.dropFirst(name.count + 1)) }
+        let word = line.split(separator: " ").first { $0.hasPrefix(name + "=") }
+        return word.flatMap { Int($0.dropFirst(name.count + 1)) }
     }
 
     @Test func memoryIsCounted() throws {
@@ -34,6 +35,12 @@ import Testing
         try tracker.call("client", "tracking", "on", "bcast", "prefix", String(repeating: "p", count: 10_000))
         #expect(try #require(try Self.field("tot-mem", of: tracked, control)) >= plain + 10_000)
         try tracker.call("client", "tracking", "off")
+        // So do what transactions queue, and watches.
+        try tracker.call("watch", String(repeating: "w", count: 1_000))
+        try tracker.call("multi")
+        try tracker.call("set", "k", String(repeating: "q", count: 1_000))
+        #expect(try #require(try Self.field("tot-mem", of: tracked, control)) >= plain + 2_000)
+        try tracker.call("discard")
         #expect(try Self.field("tot-mem", of: tracked, control) == plain)
     }
 

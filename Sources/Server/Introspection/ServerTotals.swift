@@ -46,7 +46,8 @@ struct ServerTotals: Sendable {
 
     static let fields: [WritableKeyPath<ServerTotals, Int> & Sendable] = [
         \.connectionsReceived, \.connectionsRejected, \.bytesIn, \.bytesOut, \.reads, \.writes, \.parks,
-        \.queryLimitDisconnections, \.outputLimitDisconnections, \.hits, \.misses, \.expired, \.evicted, \.evictedClients,
+        \.queryLimitDisconnections, \.outputLimitDisconnections, \.hits, \.misses, \.expired, \.evicted,
+        \.evictedClients,
     ]
 
     static func - (a: ServerTotals, b: ServerTotals) -> ServerTotals {

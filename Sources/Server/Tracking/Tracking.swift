@@ -108,9 +108,11 @@ final class Tracking: @unchecked Sendable {
 
     // MARK: Clients
 
-    /// Tracking goes on, or goes on in another way. Without locks of shards.
-    func enable(_ client: TrackingClient, _ options: TrackingOptions, target: TrackingClient?) {
-        let added = options.prefixes.filter { prefix in client.options?.prefixes.contains(prefix) != true }
+    /// Tracking begins, or goes on in another way; `added` are prefixes that the client hasn't had yet. Without locks of
+    /// shards.
+    func enable(
+        _ client: TrackingClient, _ options: TrackingOptions, target: TrackingClient?, added: [[UInt8]]
+    ) {
         clients.withLock { clients in
             if clients.updateValue(client, forKey: client.id) == nil { clientCount.add(1, ordering: .relaxed) }
         }

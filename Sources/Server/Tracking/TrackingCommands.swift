@@ -28,7 +28,7 @@ enum TrackingCommands {
         session.worker.core.tracking.disable(session.tracking)
         session.remembersReads = false
         session.hasChosenCaching = false
-        account(session, prefixes: [])
+        session.prefixBytes = 0
     }
 
     // MARK: CLIENT TRACKING
@@ -44,17 +44,18 @@ enum TrackingCommands {
             let current = session.tracking.options
             if let problem = problem(options, current) { return context.reply.pointee.error(problem) }
             let given = options.prefixes
+            var added: [[UInt8]] = []
             options.prefixes = current?.prefixes ?? []
             if options.isBroadcast {
                 if let overlap = overlap(given, options.prefixes) { return context.reply.pointee.error(overlap) }
-                for prefix in given.isEmpty ? [[]] : given where !options.prefixes.contains(prefix) {
-                    options.prefixes.append(prefix)
-                }
+                added = (given.isEmpty ? [[]] : given).filter { !options.prefixes.contains($0) }
+                options.prefixes += added
                 options.prefixes.sort { $0.lexicographicallyPrecedes($1) }
             }
-            context.core.tracking.enable(session.tracking, options, target: target)
+            context.core.tracking.enable(session.tracking, options, target: target, added: added)
             session.remembersReads = !options.isBroadcast
-            account(session, prefixes: options.prefixes)
+            // Prefixes count as the connection's memory.
+            session.prefixBytes += added.reduce(0) { $0 + $1.count + prefixBytes }
         } else {
             return context.reply.pointee.error(ErrorText.syntax)
         }
@@ -63,11 +64,6 @@ enum TrackingCommands {
 
     /// What an entry of the list of prefixes takes besides its bytes.
     private static let prefixBytes = 64
-
-    /// Prefixes count as the connection's memory.
-    private static func account(_ session: ClientSession, prefixes: [[UInt8]]) {
-        session.prefixBytes = prefixes.reduce(0) { $0 + $1.count + prefixBytes }
-    }
 
     /// Reads the options; false after the reply that says what is wrong with them.
     private static func parse(

@@ -229,7 +229,7 @@ import Testing
                 == "ERR Prefix 'FOOBAR' overlaps with another provided prefix 'FOO'. Prefixes for a single client "
                 + "must not overlap.")
         #expect(try error("tracking on bcast prefix FOO") == "OK")
-        #expect(try error("tracking on bcast prefix FO")?.hasPrefix("ERR Prefix 'FO' overlaps with an existing") == true)
+        #expect(try error("tracking on bcast prefix FO")?.hasPrefix("ERR Prefix 'FO' overlaps with an exist") == true)
         #expect(try error("tracking on")?.contains("can't switch BCAST mode") == true)
         #expect(try error("tracking off") == "OK")
         #expect(try error("tracking on optin") == "OK")
@@ -309,6 +309,41 @@ import Testing
         #expect(try Set([client.read(), client.read()]) == [Self.invalidated("k"), .null])
         #expect(try client.call("set", "k", "2").text?.hasPrefix("OOM command not allowed") == true)
         #expect(server.core.store.total { $0.evicted.load(ordering: .relaxed) } == 1)
+    }
+
+    /// In a transaction reads are remembered as they would be alone; what it changes itself is told after EXEC's reply.
+    @Test func transactions() throws {
+        let server = try TestServer()
+        let client = try Self.tracking(server)
+        let writer = try server.connect()
+        func exec(_ requests: [String]) throws -> Reply {
+            let replies = try client.pipeline(["multi"] + requests)
+            #expect(replies.dropFirst().allSatisfy { $0 == .simple("QUEUED") })
+            return try client.call("exec")
+        }
+        #expect(try exec(["get a", "incr a", "get b", "get c"]) == [.null, 1, .null, .null])
+        #expect(try client.read() == Self.invalidated("a"))
+        try writer.call("mset", "a", "1", "b", "1")
+        #expect(try client.read() == Self.invalidated("b"))
+        // One that runs behind the gate, a command at a time.
+        #expect(try exec(["get b", "dbsize", "incr b", "get a"]) == ["1", 2, 2, "1"])
+        #expect(try client.read() == Self.invalidated("b"))
+        try writer.call("set", "a", "2")
+        #expect(try client.read() == Self.invalidated("a"))
+        try client.call("get", "a")
+        #expect(try exec(["flushall"]) == [.ok])
+        #expect(try client.read() == Self.allInvalidated)
+        // Tracking may begin, and end, in one.
+        #expect(try exec(["client tracking off", "client tracking on bcast", "set x 1"]) == [.ok, .ok, .ok])
+        #expect(try client.read() == Self.invalidated("x"))
+        // CACHING counts for the whole transaction.
+        let optIn = try Self.tracking(server, "optin")
+        try optIn.call("client", "caching", "yes")
+        #expect(try optIn.pipeline(["multi", "get p", "get q", "exec"]).last == [.null, .null])
+        try optIn.call("get", "r")
+        try writer.call("mset", "p", "1", "q", "1", "r", "1")
+        #expect(try Set([optIn.read(), optIn.read()].map(\.elements[1])) == [["p"], ["q"]])
+        #expect(optIn.isSilent())
     }
 
     /// FLUSHALL waits for a control thread to free the data. What others set meanwhile stays.
