@@ -31,6 +31,8 @@ public struct CommandSettings: Sendable {
     public var maximumStringBytes = 512 << 20
     /// Whether DUMP compresses (`rdbcompression`).
     public var compressesDumps = true
+    /// Longest HyperLogLog in the sparse form (`hll-sparse-max-bytes`).
+    public var sparseHyperLogLogBytes = 3000
     /// Minutes after which the LFU counter is decremented (`lfu-decay-time`).
     public var lfuDecayMinutes = 1
     /// Whether the policy is an LFU one (OBJECT FREQ instead of IDLETIME).
@@ -89,8 +91,8 @@ public struct KeyRefs: ~Copyable {
 
 /// A call in execution: its words, its keys (locked and resident), and where the reply goes.
 ///
-/// One per thread, reused. `Commands` functions change the keyspace and write exactly one reply, or set `request` and
-/// write none.
+/// One per thread, reused. `Commands` functions change the keyspace and write exactly one reply, or set `request` or
+/// `block` and write none.
 public struct CommandContext: ~Copyable {
     /// The words of the call, the command's name first. Views into the query buffer, valid until the call has run.
     public var arguments: Arguments
@@ -106,8 +108,14 @@ public struct CommandContext: ~Copyable {
     public var request: BackgroundRequest?
     /// The answer to the request of the call's earlier run.
     public var answer: BackgroundAnswer?
+    /// Set by a command that found nothing and waits: see `BlockRequest`.
+    public var block: BlockRequest?
+    /// The key that a call which waited has been woken for, by its place in `keys`; nil in its first run.
+    public var served: Int?
     /// Whether the call is part of a transaction: what would block answers as if its time had run out at once.
     public var isInTransaction = false
+    /// Where a line for the administrator goes: the server's log.
+    public var warn: (@Sendable (String) -> Void)?
     /// For choices that a reply shows. What a call draws before it asks for something isn't drawn again.
     public var random = RandomSource()
     /// The connection, for commands of the Server layer.

@@ -94,6 +94,13 @@ public final class EventLoop: @unchecked Sendable {
     /// Unix time in milliseconds, taken when the batch being executed, or a few before it, began.
     public var unixMilliseconds: Int64 { core.pointee.unixNow }
 
+    /// When `FrontendService.alarm` is to be called, in monotonic milliseconds; `Int.max`: never. Once: the alarm is off
+    /// when it rings.
+    public var alarmMilliseconds: Int {
+        get { core.pointee.alarm }
+        set { core.pointee.alarm = newValue }
+    }
+
     /// The thread's body: turns until the group stops.
     func run() {
         threadIdentifier.store(UInt(pthread_self()), ordering: .relaxed)
@@ -108,7 +115,7 @@ public final class EventLoop: @unchecked Sendable {
 
     private func turn() {
         let busy = !core.pointee.inputList.isEmpty || !core.pointee.touched.isEmpty || inbox.hasWork
-        let wait = busy ? 0 : max(0, core.pointee.nextTick - core.pointee.now)
+        let wait = busy ? 0 : max(0, min(core.pointee.nextTick, core.pointee.alarm) - core.pointee.now)
         let events = core.pointee.poller.wait(timeoutMilliseconds: Int32(truncatingIfNeeded: wait))
         core.pointee.now = Self.clock()
         statistics.wakeUps.add(1)
@@ -140,6 +147,10 @@ public final class EventLoop: @unchecked Sendable {
             service.connectionsGrew(on: self)
         }
         if core.pointee.now >= core.pointee.nextTick { tick() }
+        if core.pointee.now >= core.pointee.alarm {
+            core.pointee.alarm = .max
+            service.alarm(self)
+        }
         if !core.pointee.graveyard.isEmpty { core.pointee.graveyard.removeAll() }
     }
 
@@ -251,6 +262,8 @@ struct LoopCore: ~Copyable {
     var haveConnectionsGrown = false
     /// The writer held more than it keeps, since the last tick.
     var wroteMuch = false
+    /// See `EventLoop.alarmMilliseconds`.
+    var alarm = Int.max
     /// Where the tick's walk over the connections goes on.
     var walk = 0
     let input: UnsafeMutablePointer<UInt8>

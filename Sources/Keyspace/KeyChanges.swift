@@ -76,13 +76,16 @@ extension KeyspaceStore {
         assert(shards[shard].observers >= 0, "more observers of shard \(shard) have gone than came")
     }
 
-    /// Shards that somebody observes: for tests. Takes and releases every lock.
-    package var observedShards: Int {
-        (0..<Position.shardCount).reduce(0) { sum, shard in
-            lock(shard)
-            defer { unlock(shard) }
-            return sum + (shards[shard].observers > 0 ? 1 : 0)
-        }
+    /// For tests: those who want to know of changes in this shard. Takes and releases the lock.
+    package func observerCount(_ shard: Int) -> Int {
+        lock(shard)
+        defer { unlock(shard) }
+        return shards[shard].observers
+    }
+
+    /// Whether anybody wants to know of changes in this shard or has reserved one of its keys. Its lock must be held.
+    package func isObservedOrReserved(_ shard: Int) -> Bool {
+        shards[shard].observers != 0 || locks[shard].reserved != 0
     }
 
     /// The database that shows a space now. Needs a shard's lock to be stable. O(databases).
@@ -168,7 +171,10 @@ extension LockedKeyspace {
             let happened = events
             changes = []
             events = []
-            (listener ?? store.listener)?.happened(changed, happened, in: &self)
+            if !changed.isEmpty || !happened.isEmpty {
+                (listener ?? store.listener)?.happened(changed, happened, in: &self)
+            }
         }
+        if !shadows.isEmpty { freeShadows() }
     }
 }

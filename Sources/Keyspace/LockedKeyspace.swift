@@ -46,9 +46,13 @@ public struct LockedKeyspace: ~Copyable {
     public unowned(unsafe) var listener: (any KeyspaceListener)?  // the server's, which outlives every view
     /// On whose behalf keys are changed through this view just now, for listeners; nil: on nobody's.
     public unowned(unsafe) var actor: AnyObject?  // whoever sets it takes it away before it goes
+    /// What the listener has to say about the last call's changes to who made the call; 0: nothing. The caller takes it.
+    public var heard: UInt64 = 0
     @usableFromInline var changes: [KeyChange] = []
     @usableFromInline var events: [KeyEvent] = []
     @usableFromInline var hasNews = false
+    /// Copies that stand for collections with past-due members while nothing may be deleted; see MemberExpiry.
+    var shadows: [Record] = []
 
     public init(store: KeyspaceStore, ledger: Ledger) {
         self.store = store
@@ -73,6 +77,15 @@ public struct LockedKeyspace: ~Copyable {
     public mutating func unlock(_ shard: Int) {
         if hasNews { deliver() }
         locks[shard].lock.unlock()
+    }
+
+    /// Whether any of the shard's keys is reserved for a call that is about to run. The shard is locked.
+    @inlinable
+    public func hasReserved(_ shard: Int) -> Bool { locks[shard].reserved != 0 }
+
+    /// One more (or, negative, fewer) of the shard's keys is reserved. The shard is locked.
+    public func reserve(_ shard: Int, _ more: Int) {
+        locks[shard].reserved = UInt32(Int(locks[shard].reserved) + more)
     }
 
     @inlinable
@@ -144,7 +157,7 @@ public struct LockedKeyspace: ~Copyable {
             if deletesExpired { expire(entry) }
             return nil
         }
-        return entry
+        return record.hasMemberExpiries ? trimmed(entry) : entry
     }
 
     @inlinable
@@ -203,17 +216,11 @@ public struct LockedKeyspace: ~Copyable {
         accessClock.start(record)
         part.pointee.keys &+= 1
         part.pointee.resident &+= 1
-        if record.hasExpiry { gainExpiring(part) }
+        if record.hasTimes { gainTimes(part, record) }
         let grown = part.pointee.table.insert(ref.position.tag, record)
         account(grown + record.memoryBytes)
     }
 
-    /// A live record in RAM has got an expiry.
-    @usableFromInline
-    mutating func gainExpiring(_ part: UnsafeMutablePointer<Partition>) {
-        part.pointee.expiring += 1
-        if part.pointee.expiring == 1 { store.markExpiring(space: (part - partitions) / Position.shardCount) }
-    }
 
     @usableFromInline
     mutating func noteUnresolved(_ ref: KeyRef, _ part: UnsafeMutablePointer<Partition>) {
@@ -234,13 +241,13 @@ public struct LockedKeyspace: ~Copyable {
         if wasLive {
             record.access = old.access
             if leavesTraces { accessClock.touch(record) }
-            if old.hasExpiry { part.pointee.expiring -= 1 }
+            if old.hasTimes { loseTimes(part, old) }
         } else {
             accessClock.start(record)
             part.pointee.keys += 1
             part.pointee.resident += 1
         }
-        if record.hasExpiry { gainExpiring(part) }
+        if record.hasTimes { gainTimes(part, record) }
         account(record.memoryBytes - old.memoryBytes)
         part.pointee.table.replace(at: index, record)
         old.free()
@@ -253,7 +260,7 @@ public struct LockedKeyspace: ~Copyable {
     public mutating func update(_ entry: Entry, _ body: (Record) -> Record) {
         let old = entry.record
         let before = old.memoryBytes
-        let hadExpiry = old.hasExpiry
+        if old.hasTimes { loseTimes(entry.partition, old) }
         note(.written, entry)
         markWritten(old)
         let residence = old.residence
@@ -263,8 +270,7 @@ public struct LockedKeyspace: ~Copyable {
             new.residence = residence
             entry.partition.pointee.table.replace(at: entry.index, new)
         }
-        if new.hasExpiry, !hadExpiry { gainExpiring(entry.partition) }
-        if hadExpiry, !new.hasExpiry { entry.partition.pointee.expiring -= 1 }
+        if new.hasTimes { gainTimes(entry.partition, new) }
         account(new.memoryBytes - before)
     }
 
@@ -276,6 +282,7 @@ public struct LockedKeyspace: ~Copyable {
         note(.written, entry)
         markWritten(entry.record)
         let result = body(value)
+        if entry.record.hasMemberExpiries { settleMemberExpiries(entry) }
         account(value.memoryBytes - before)
         return result
     }
@@ -337,7 +344,7 @@ public struct LockedKeyspace: ~Copyable {
         let part = entry.partition
         part.pointee.keys -= 1
         part.pointee.resident -= 1
-        if old.hasExpiry { part.pointee.expiring -= 1 }
+        if old.hasTimes { loseTimes(part, old) }
         switch old.residence.after(.delete) {
         case .gone:
             takeOut(part, entry.shard, entry.index)

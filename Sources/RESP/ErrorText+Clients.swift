@@ -42,6 +42,8 @@ extension ErrorText {
         let shown = middle.firstIndex(of: 0).map { middle.prefix($0) } ?? middle
         return ByteSlice(before).array + shown.array + ByteSlice(after).array
     }
+    public static let waitWithoutAppendOnly: StaticString =
+        "ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled."
 }
 
 /// The texts of client-side caching.

@@ -61,11 +61,14 @@ public final class ClientSession: Connection, @unchecked Sendable {
 
     /// The call that waits, if one does. Loop only.
     var parked: ParkedCall?
+    /// The call that waits for a key, if one does: it stays while the call, claimed, waits for flash. Loop only.
+    var blocked: BlockedCall?
     /// Requests, from the parked one on, whose cold keys have been asked for. Loop only.
     var readAhead = 0
-    /// Waits for the end of a CLIENT PAUSE rather than for a call's needs. Any thread reads.
-    public let isPaused = Atomic<Bool>(false)
-    /// A call waits for the flash tier: a key, memory, or a background job. Any thread reads.
+    /// Waits for the end of a CLIENT PAUSE, or in a command that blocks: what Redis calls blocked. Any thread reads.
+    public let isBlocked = Atomic<Bool>(false)
+    /// A call waits for the flash tier (a key, memory, or a background job) or behind a key that is reserved. Any thread
+    /// reads.
     public let waitsForFlash = Atomic<Bool>(false)
 
     /// Client-side caching: options and messages. Any thread.

@@ -16,6 +16,8 @@ import Tiering
 struct KeyPreparation: ~Copyable {
     enum Outcome {
         case ready
+        /// As `ready`, but a key of one of the locked shards is reserved.
+        case reserved
         case cold
         /// The arguments don't say where the keys are; nothing is locked.
         case badKeys
@@ -48,7 +50,23 @@ struct KeyPreparation: ~Copyable {
 
     /// Locks and prepares the keys of the call in `context.arguments`. `known`: the place of argument 1, if somebody
     /// has worked it out already.
+    @inline(__always)
     mutating func lock(
+        _ entry: UnsafePointer<CommandIndex.Entry>, _ context: inout CommandContext, known: Position?
+    ) -> Outcome {
+        let outcome = prepare(entry, &context, known: known)
+        return outcome == .ready && hasReserved(context) ? .reserved : outcome
+    }
+
+    /// Whether any key of the locked shards is reserved.
+    @inline(__always)
+    func hasReserved(_ context: borrowing CommandContext) -> Bool {
+        if single >= 0 { return context.keyspace.hasReserved(single) }
+        for shard in shards where context.keyspace.hasReserved(shard) { return true }
+        return false
+    }
+
+    private mutating func prepare(
         _ entry: UnsafePointer<CommandIndex.Entry>, _ context: inout CommandContext, known: Position?
     ) -> Outcome {
         if entry.pointee.shape == .single {
@@ -147,7 +165,7 @@ struct KeyPreparation: ~Copyable {
         }
         let store = context.keyspace.store
         for use in uses[first...] {
-            let bytes = arguments[use.argument]
+            let bytes = use.key(arguments)
             context.keys.append(
                 KeyRef(bytes: bytes, position: store.placement.position(of: bytes), space: use.database))
             needs.append(use.need)

@@ -6,10 +6,12 @@ import Keyspace
 final class KeyspaceObservers: KeyspaceListener {
     let watches: WatchTable
     let tracking: Tracking
+    let waits: WaitTable
 
     init(store: KeyspaceStore) {
         watches = WatchTable(store: store)
         tracking = Tracking(store: store)
+        waits = WaitTable(store: store)
     }
 
     func happened(_ changes: [KeyChange], _ events: [KeyEvent], in keyspace: inout LockedKeyspace) {
@@ -17,6 +19,7 @@ final class KeyspaceObservers: KeyspaceListener {
         watches.happened(changes)
         // Views act for connections of this server or for nobody.
         tracking.happened(changes, by: keyspace.actor.map { unsafeDowncast($0, to: ClientSession.self) })
+        waits.happened(changes, in: &keyspace)
     }
 
     /// Databases are about to be emptied. All locks are held.
@@ -24,4 +27,7 @@ final class KeyspaceObservers: KeyspaceListener {
 
     /// Two databases are about to be exchanged. All locks are held.
     func willSwap(_ a: Int, _ b: Int, now: Int64) { watches.willSwap(a, b, now: now) }
+
+    /// Databases have been emptied or exchanged. All locks are still held.
+    func databasesChanged(_ databases: [Int]) { waits.databasesChanged(databases) }
 }

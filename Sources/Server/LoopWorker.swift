@@ -26,6 +26,8 @@ final class LoopWorker: @unchecked Sendable {
     /// Allocation after which they are compared again.
     private static let evaluationStride = 128 * 1024
     private var settingsVersion = -1
+    /// Of the loop's blocked calls.
+    var deadlines = DeadlineHeap()
     /// Keys whose memory was fetched ahead, in the order in which their requests will run.
     private let ahead = UnsafeMutablePointer<KeyAhead>.allocate(capacity: stride)
     private var aheadCount = 0
@@ -47,6 +49,7 @@ final class LoopWorker: @unchecked Sendable {
         reply.initialize(to: ReplyWriter())
         context.initialize(
             to: CommandContext(keyspace: LockedKeyspace(store: core.store, ledger: ledger), reply: reply))
+        context.pointee.warn = { [log = core.log] in log.warning($0) }
         preparation = .allocate(capacity: 1)
         preparation.initialize(to: KeyPreparation(tier: core.tier))
     }
@@ -229,6 +232,7 @@ final class LoopWorker: @unchecked Sendable {
         }
         if session.parked != nil { unpark(session) }
         finish(session, ran, failed: reply.pointee.errorCount != errors, &began)
+        if context.pointee.keyspace.heard != 0 { awaitConsequences(session) }
         return true
     }
 
@@ -251,13 +255,17 @@ final class LoopWorker: @unchecked Sendable {
             entry = sub
         }
         session.lastCommand.store(entry.pointee.number, ordering: .relaxed)
-        if let parked = session.parked, let failure = parked.firstFailure {
-            context.pointee.reply.pointee.error(ErrorText.readFailed(failure))
-            if session.isQueueing { refusedInMulti(session, entry, start: replyStart) }
-            ran = entry
-            return true
+        var isLetIn = false
+        if let parked = session.parked {
+            switch recall(session, parked, entry, start: replyStart) {
+            case .runs(let skipsGates): isLetIn = skipsGates
+            case .answered:
+                ran = entry
+                return true
+            case .waits: return false
+            }
         }
-        switch Gates.check(entry, session, self) {
+        switch isLetIn ? .pass : Gates.check(entry, session, self) {
         case .pass: break
         case .rejected:
             statistics.rejected(entry.pointee.number)
@@ -274,7 +282,13 @@ final class LoopWorker: @unchecked Sendable {
         ran = entry
         context.pointee.database = session.database.load(ordering: .relaxed)
         if entry.pointee.shape == .none {
+            if waitsForReservations(session, entry) { return false }
             body(&context.pointee)
+            if let request = context.pointee.block {
+                context.pointee.block = nil
+                waitWithoutKeys(session, request)
+                return false
+            }
         } else {
             guard runWithKeys(session, entry, body) else { return false }
         }
@@ -289,11 +303,14 @@ final class LoopWorker: @unchecked Sendable {
     ) -> Bool {
         let known = takeAhead(context.pointee.arguments)
         switch preparation.pointee.lock(entry, &context.pointee, known: known) {
-        case .ready:
-            body(&context.pointee)
-            remember(session, entry)
+        case .ready: return runLocked(session, entry, body)
+        case .reserved:
+            guard core.observers.waits.holdsUp(session, &context.pointee) else {
+                return runLocked(session, entry, body)
+            }
             preparation.pointee.unlock(&context.pointee)
-            return true
+            _ = park(session, .reserved)
+            return false
         case .badKeys:
             // The arguments don't fit the specifications: the command says what is wrong, it has no keys to touch.
             context.pointee.keys.removeAll()
@@ -306,6 +323,19 @@ final class LoopWorker: @unchecked Sendable {
             call.arm()
             return false
         }
+    }
+
+    /// Runs a body whose keys' shards are locked, and unlocks them. False: the call waits.
+    @inline(__always)
+    private func runLocked(
+        _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>,
+        _ body: @Sendable (inout CommandContext) -> Void
+    ) -> Bool {
+        if entry.pointee.flags.contains(.blocking) { return runBlocking(session, entry, body) }
+        body(&context.pointee)
+        remember(session, entry)
+        preparation.pointee.unlock(&context.pointee)
+        return true
     }
 
     // MARK: Parking
@@ -327,6 +357,7 @@ final class LoopWorker: @unchecked Sendable {
         guard let call = session.parked else { return }
         session.parked = nil
         note(session, from: call.reason, to: nil)
+        if session.blocked != nil { unblock(session) }
         if !call.faults.isEmpty { context.pointee.keyspace.release(call.faults) }
     }
 
@@ -339,6 +370,7 @@ final class LoopWorker: @unchecked Sendable {
         guard let call = session.parked else { return }
         session.parked = nil
         note(session, from: call.reason, to: nil)
+        if session.blocked != nil { unblock(session) }
         if call.reason == .pause { core.pause.forget(call) }
         if call.reason == .exclusive { core.gate.forget(call) }
         context.pointee.keyspace.abandon(call)
@@ -346,10 +378,12 @@ final class LoopWorker: @unchecked Sendable {
 
     /// What others see of a call that waits: in the counts of the server and in the connection's line of CLIENT LIST.
     private func note(_ session: ClientSession, from old: ParkedCall.Reason?, to new: ParkedCall.Reason?) {
-        if old == nil { core.parkedCalls.add(1, ordering: .relaxed) }
-        if new == nil { core.parkedCalls.subtract(1, ordering: .relaxed) }
-        session.isPaused.store(new == .pause, ordering: .relaxed)
-        session.waitsForFlash.store(new != nil && new != .pause && new != .exclusive, ordering: .relaxed)
+        let (counted, counts) = (old?.isParking ?? false, new?.isParking ?? false)
+        if counts, !counted { core.parkedCalls.add(1, ordering: .relaxed) }
+        if counted, !counts { core.parkedCalls.subtract(1, ordering: .relaxed) }
+        session.isBlocked.store(new == .pause || new == .blocked, ordering: .relaxed)
+        session.waitsForFlash.store(
+            new == .keys || new == .memory || new == .background || new == .reserved, ordering: .relaxed)
         let bytes = new == nil ? 0 : context.pointee.arguments.buffer.reduce(0) { $0 + $1.count }
         session.parkedBytes.store(bytes, ordering: .relaxed)
     }

@@ -8,13 +8,27 @@ import Synchronization
 final class ParkedCall: FaultWaiter, @unchecked Sendable {
     // @unchecked: as FaultWaiter; `answer` is written before `ready`, read after the resume that `ready` causes.
 
-    enum Reason: Sendable {
+    enum Reason: Equatable, Sendable {
         case keys
         case memory
         case background
         case pause
         /// The exclusive gate: until it opens or, for EXEC, until the transaction is through.
         case exclusive
+        /// It has found nothing and waits for a key or for its time to be up: `ClientSession.blocked`.
+        case blocked
+        /// What was pushed for somebody who waits must reach him first.
+        case reserved
+        /// None yet: the connection's next call waits until all that follows from its last has happened.
+        case consequences(chain: UInt64)
+
+        /// Whether it is a call that waits, and not in Redis' sense blocked.
+        var isParking: Bool {
+            switch self {
+            case .keys, .memory, .background, .pause, .exclusive, .reserved: true
+            case .blocked, .consequences: false
+            }
+        }
     }
 
     private let session: ClientSession

@@ -391,6 +391,7 @@ extension ServerCore: FrontendService {
     }
 
     public func connectionsGrew(on loop: EventLoop) { clientEviction.relieve(self) }
+    public func alarm(_ loop: EventLoop) { workers[loop.index].alarm(loop) }
 
     public func announced(on loop: EventLoop) { workers[loop.index].announced() }
 
@@ -400,8 +401,9 @@ extension ServerCore: FrontendService {
     }
 
     /// A call that waits for flash runs and those behind it too: the peer may have sent all it wanted and still read.
-    /// One that waits for the end of a pause goes with its connection, as in Redis.
+    /// One that waits for the end of a pause, or in a command that blocks, goes with its connection, as in Redis.
     public func peerClosed(_ connection: Connection) -> Bool {
-        (connection as? ClientSession)?.parked?.reason == .pause
+        let reason = (connection as? ClientSession)?.parked?.reason
+        return reason == .pause || reason == .blocked
     }
 }

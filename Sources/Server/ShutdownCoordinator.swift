@@ -116,7 +116,9 @@ final class ShutdownCoordinator: @unchecked Sendable {
     /// Writes the seal unless something is only in RAM. Nothing is written to the provider meanwhile.
     private func sealSettled(_ tier: Tier, _ directory: DataDirectory) throws -> Bool {
         core.store.lockAll()
-        let seal = core.store.isSettled ? Seal(of: core.store) : nil
+        // Blocked calls that were served still run: nothing may change behind the seal.
+        let isSettled = core.store.isSettled && core.observers.waits.reservations.isEmpty
+        let seal = isSettled ? Seal(of: core.store) : nil
         core.store.unlockAll()
         guard let seal else { return false }
         try tier.provider.flush()

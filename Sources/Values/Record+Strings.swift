@@ -22,11 +22,30 @@ extension Record {
         return moved(length: length)
     }
 
+    /// The bytes of a string that can be changed where they are, which makes it raw; nil if it is an integer or others
+    /// hold its block too. O(1).
+    public var changeableBytes: UnsafeMutablePointer<UInt8>? {
+        if encoding == .int { return nil }
+        guard isExternal else {
+            encoding = .raw
+            return valueAddress.assumingMemoryBound(to: UInt8.self)
+        }
+        // The record's own reference moves into `block` and back, so uniqueness can be asked.
+        var block = externalReference.takeRetainedValue()
+        let isMine = isKnownUniquelyReferenced(&block)
+        let bytes = block.withUnsafeMutableBytes { $0 }
+        valueAddress.storeBytes(of: Unmanaged.passRetained(block).toOpaque(), as: UnsafeMutableRawPointer.self)
+        return isMine ? bytes : nil
+    }
+
     private func moved(length: Int) -> (record: Record, bytes: UnsafeMutablePointer<UInt8>) {
         let result: Record
         let bytes: UnsafeMutablePointer<UInt8>
         if length >= Self.externalThreshold {
-            let block = SharedBytes(uninitializedCount: length, capacity: Self.roomyCapacity(length))
+            // A value that begins as large as this may never grow.
+            let isNew = stringLength == 0
+            let block = SharedBytes(
+                uninitializedCount: length, capacity: isNew ? length : Self.roomyCapacity(length))
             result = Self.block(key: key, block, expiry: expiry)
             bytes = block.withUnsafeMutableBytes { $0 }
         } else {
@@ -77,7 +96,7 @@ extension Record {
         if newExpiry == nil, !hasExpiry { return self }
         let result = copy(key: key, expiry: newExpiry, isMove: true)
         result.residency = residency
-        free()
+        freeMoved()
         return result
     }
 }

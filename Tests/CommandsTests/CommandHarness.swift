@@ -109,6 +109,11 @@ final class CommandHarness {
             let before = writer.pointee.count
             body(&context)
             for shard in shards { context.keyspace.unlock(shard) }
+            if let wait = context.block {
+                // Nobody pushes meanwhile: its time runs out.
+                context.block = nil
+                wait.expired(writer)
+            }
             guard let request = context.request else {
                 precondition(writer.pointee.count > before, "\(row.name) wrote no reply")
                 return
@@ -127,7 +132,7 @@ final class CommandHarness {
         context.keys.removeAll()
         // A plan can't know how many databases there are: a key in one that isn't is left out, the command replies.
         for use in Self.uses(row, arguments, database) where use.database < store.databases {
-            context.keys.append(context.keyspace.ref(arguments[use.argument], database: use.database))
+            context.keys.append(context.keyspace.ref(use.key(arguments), database: use.database))
         }
     }
 

@@ -1,10 +1,11 @@
 import RESP
 
-/// The commands on lists, without those that wait for elements.
+/// The commands on lists.
 ///
-/// A row names the function that it stands for: reads in ListReads, the others in ListWrites.
+/// A row names the function that it stands for: reads in ListReads, those that wait in ListBlocking with their rows, the
+/// others in ListWrites.
 public enum ListCommands {
-    public static let rows: [CommandRow] = reading + pushing + removing + moving
+    public static let rows: [CommandRow] = reading + pushing + removing + moving + blocking
 
     private static let reading: [CommandRow] = [
         CommandRow(

@@ -70,4 +70,32 @@ enum ListSyntax {
             CommandArgument(.key, "source", keySpec: 0),
             CommandArgument(.key, "destination", keySpec: 1),
         ], deprecated: ("6.2.0", "`LMOVE` with the `RIGHT` and `LEFT` arguments"))
+
+    private static let timeout = CommandArgument(.double, "timeout")
+    private static let doubles: [(StaticString, StaticString)] = [
+        ("6.0.0", "`timeout` is interpreted as a double instead of an integer.")
+    ]
+    static let blpop = CommandDocumentation(
+        [CommandArgument(.key, "key", .multiple, keySpec: 0), timeout], history: doubles)
+    static let brpop = blpop
+    static let blmpop = CommandDocumentation([
+        timeout,
+        CommandArgument(.integer, "numkeys"),
+        CommandArgument(.key, "key", .multiple, keySpec: 0),
+        end("where"),
+        CommandArgument(.integer, "count", .optional, token: "COUNT"),
+    ])
+    static let blmove = CommandDocumentation([
+        CommandArgument(.key, "source", keySpec: 0),
+        CommandArgument(.key, "destination", keySpec: 1),
+        end("wherefrom"),
+        end("whereto"),
+        timeout,
+    ])
+    static let brpoplpush = CommandDocumentation(
+        [
+            CommandArgument(.key, "source", keySpec: 0),
+            CommandArgument(.key, "destination", keySpec: 1),
+            timeout,
+        ], history: doubles, deprecated: ("6.2.0", "`BLMOVE` with the `RIGHT` and `LEFT` arguments"))
 }

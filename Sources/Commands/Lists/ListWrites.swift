@@ -79,13 +79,16 @@ extension ListCommands {
             if wanted == nil { call.reply.pointee.null() } else { call.reply.pointee.nullArray() }
         case .refused: return
         case .found(let entry, let list):
-            guard let wanted else {
-                let reply = call.reply
-                list.withElement(at: end == .left ? 0 : list.count - 1) { reply.pointee.bulk($0) }
-                return call.change(entry, list) { $0.remove(1, from: end) }
-            }
+            guard let wanted else { return popOne(&call, entry, list, end) }
             popElements(&call, entry, list, Int(wanted), end)
         }
+    }
+
+    /// Replies an element from an end and removes it.
+    static func popOne(_ call: inout CommandContext, _ entry: Entry, _ list: ListValue, _ end: ListEnd) {
+        let reply = call.reply
+        list.withElement(at: end == .left ? 0 : list.count - 1) { reply.pointee.bulk($0) }
+        call.change(entry, list) { $0.remove(1, from: end) }
     }
 
     /// Replies an array of up to `wanted` elements from an end and removes them.
@@ -97,9 +100,12 @@ extension ListCommands {
         if number > 0 { call.change(entry, list) { $0.remove(number, from: end) } }
     }
 
-    static func lmpop(_ call: inout CommandContext) {
-        guard let numkeys = call.integer(1, atLeast: 1, ErrorText.numkeysZero) else { return }
-        let (whereIndex, overflow) = Int(numkeys).addingReportingOverflow(2)
+    static func lmpop(_ call: inout CommandContext) { popFirst(&call, numkeys: 1, waits: false) }
+
+    /// LMPOP and, with a timeout in front, BLMPOP. The number of keys is argument `numkeysIndex`.
+    static func popFirst(_ call: inout CommandContext, numkeys numkeysIndex: Int, waits: Bool) {
+        guard let numkeys = call.integer(numkeysIndex, atLeast: 1, ErrorText.numkeysZero) else { return }
+        let (whereIndex, overflow) = Int(numkeys).addingReportingOverflow(numkeysIndex + 1)
         guard !overflow, whereIndex < call.arguments.count else {
             return call.reply.pointee.error(ErrorText.syntax)
         }
@@ -114,7 +120,12 @@ extension ListCommands {
             guard words == 2 else { return call.reply.pointee.error(ErrorText.syntax) }
             wanted = number
         }
-        for index in 0..<call.keys.count {
+        var timeout: Int64?
+        if waits {
+            timeout = call.timeout(seconds: 1)
+            if timeout == nil { return }
+        }
+        for index in call.candidates {
             let key = call.keys[index]
             switch call.collection(key, ListValue.self, isRead: false) {
             case .missing: continue
@@ -125,7 +136,7 @@ extension ListCommands {
                 return popElements(&call, entry, list, Int(wanted), end)
             }
         }
-        call.reply.pointee.nullArray()
+        if let timeout { waitForList(&call, timeout) } else { call.reply.pointee.nullArray() }
     }
 
     static func lrem(_ call: inout CommandContext) {
@@ -198,13 +209,17 @@ extension ListCommands {
         move(&call, from, to)
     }
 
-    /// LMOVE and RPOPLPUSH.
-    static func move(_ call: inout CommandContext, _ from: ListEnd, _ to: ListEnd) {
+    /// LMOVE and RPOPLPUSH; with a timeout BLMOVE and BRPOPLPUSH.
+    static func move(_ call: inout CommandContext, _ from: ListEnd, _ to: ListEnd, timeout: Int64? = nil) {
         let (source, target) = (call.keys[0], call.keys[1])
         // Before the source is found: meeting a past-due target moves entries.
         _ = call.keyspace.peek(target)
         let found = call.collection(source, ListValue.self, isRead: false)
-        if case .missing = found { return call.reply.pointee.null() }
+        if case .missing = found {
+            // In a transaction the empty reply is that of LMOVE, not the one of a time that is up.
+            guard let timeout, !call.isInTransaction else { return call.reply.pointee.null() }
+            return waitForList(&call, timeout, keys: 0..<1)
+        }
         guard case .found(let entry, let list) = found else { return }
         let value = list.withElement(at: from == .left ? 0 : list.count - 1) { $0.array }
         if source.bytes == target.bytes {

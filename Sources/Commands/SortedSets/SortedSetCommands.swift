@@ -3,7 +3,7 @@
 /// A row names the function that it stands for: see SortedSetReads, SortedSetRanges, SortedSetAdditions,
 /// SortedSetRemovals.
 public enum SortedSetCommands {
-    public static let rows: [CommandRow] = reading + ranges + changing
+    public static let rows: [CommandRow] = reading + ranges + changing + blocking
 
     private static let reading: [CommandRow] = [
         CommandRow(

@@ -65,7 +65,7 @@ extension SortedSetCommands {
     }
 
     /// Replies and removes up to `count` elements from one end.
-    private static func pop(
+    static func pop(
         _ call: inout CommandContext, _ entry: Entry, _ value: SortedSetValue, count: Int, fromEnd: Bool,
         isNested: Bool
     ) {
@@ -77,17 +77,20 @@ extension SortedSetCommands {
         call.change(entry, value) { $0.removeSubrange(range) }
     }
 
-    static func zmpop(_ call: inout CommandContext) {
+    static func zmpop(_ call: inout CommandContext) { popFirst(&call, numkeys: 1, waits: false) }
+
+    /// ZMPOP and, with a timeout in front, BZMPOP. The number of keys is argument `numkeys`.
+    static func popFirst(_ call: inout CommandContext, numkeys: Int, waits: Bool) {
         let arguments = call.arguments
-        guard let keys = Decimal.parseInt64(arguments[1]), keys > 0 else {
+        guard let keys = Decimal.parseInt64(arguments[numkeys]), keys > 0 else {
             return call.reply.pointee.error(ErrorText.numkeysZero)
         }
-        guard keys < arguments.count - 2 else { return call.reply.pointee.error(ErrorText.syntax) }
-        let end = arguments[Int(keys) + 2]
+        guard keys < arguments.count - numkeys - 1 else { return call.reply.pointee.error(ErrorText.syntax) }
+        let end = arguments[Int(keys) + numkeys + 1]
         let fromEnd = end.equalsIgnoringCase("max")
         guard fromEnd || end.equalsIgnoringCase("min") else { return call.reply.pointee.error(ErrorText.syntax) }
         var count: Int64 = 1
-        let rest = Int(keys) + 3
+        let rest = Int(keys) + numkeys + 2
         if rest < arguments.count {
             guard arguments[rest].equalsIgnoringCase("count"), rest + 1 < arguments.count else {
                 return call.reply.pointee.error(ErrorText.syntax)
@@ -98,7 +101,12 @@ extension SortedSetCommands {
             guard rest + 2 == arguments.count else { return call.reply.pointee.error(ErrorText.syntax) }
             count = number
         }
-        for index in 0..<call.keys.count {
+        var timeout: Int64?
+        if waits {
+            timeout = call.timeout(seconds: 1)
+            if timeout == nil { return }
+        }
+        for index in call.candidates {
             switch call.collection(call.keys[index], SortedSetValue.self, isRead: false) {
             case .refused: return
             case .missing: continue
@@ -108,6 +116,6 @@ extension SortedSetCommands {
                 return pop(&call, entry, value, count: Int(count), fromEnd: fromEnd, isNested: true)
             }
         }
-        call.reply.pointee.nullArray()
+        if let timeout { waitForSortedSet(&call, timeout) } else { call.reply.pointee.nullArray() }
     }
 }

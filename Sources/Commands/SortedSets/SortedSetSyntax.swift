@@ -146,4 +146,22 @@ enum SortedSetSyntax {
             ]),
         CommandArgument(.integer, "count", .optional, token: "COUNT"),
     ])
+
+    private static let timeout = CommandArgument(.double, "timeout")
+    static let bzpopmin = CommandDocumentation(
+        [CommandArgument(.key, "key", .multiple, keySpec: 0), timeout],
+        history: [("6.0.0", "`timeout` is interpreted as a double instead of an integer.")])
+    static let bzpopmax = bzpopmin
+    static let bzmpop = CommandDocumentation([
+        timeout,
+        CommandArgument(.integer, "numkeys"),
+        CommandArgument(.key, "key", .multiple, keySpec: 0),
+        CommandArgument(
+            .oneof, "where",
+            arguments: [
+                CommandArgument(.pureToken, "min", token: "MIN"),
+                CommandArgument(.pureToken, "max", token: "MAX"),
+            ]),
+        CommandArgument(.integer, "count", .optional, token: "COUNT"),
+    ])
 }

@@ -95,6 +95,7 @@ enum FlushCommands {
         store.lockAll()
         context.core.observers.willSwap(Int(first), Int(second), now: context.now)
         store.swap(Int(first), Int(second))
+        core.observers.databasesChanged([Int(first), Int(second)])
         let dead = first == second ? [] : core.tracking.everythingChanged(except: context.session.tracking)
         store.unlockAll()
         core.free(dead)
@@ -110,6 +111,7 @@ extension ServerCore {
         store.lockAll()
         observers.willFlush(databases)
         let detached = databases.map { store.detach(database: $0) }
+        observers.databasesChanged(databases)
         let dead = tracking.everythingChanged(except: caller)
         store.unlockAll()
         free(dead)

@@ -222,21 +222,21 @@ enum ClientCommands {
         context.reply.pointee.ok()
     }
 
-    /// No command blocks yet in Redis' sense; a call that waits for flash or for a pause can't be unblocked.
+    /// A call that waits for flash or for the end of a pause can't be unblocked.
     private static func unblock(_ context: inout CommandContext) {
         let arguments = context.arguments
         guard arguments.count <= 4 else {
             return context.reply.pointee.error(
                 ErrorText.subcommandSyntax(arguments[1], command: ByteSlice("client")))
         }
-        if arguments.count == 4, !arguments[3].equalsIgnoringCase("timeout"),
-            !arguments[3].equalsIgnoringCase("error")
-        {
+        let withError = arguments.count == 4 && arguments[3].equalsIgnoringCase("error")
+        if arguments.count == 4, !withError, !arguments[3].equalsIgnoringCase("timeout") {
             return context.reply.pointee.error(ErrorText.unblockReason)
         }
-        guard Decimal.parseInt64(arguments[2]) != nil else {
+        guard let id = Decimal.parseInt64(arguments[2]) else {
             return context.reply.pointee.error(ErrorText.notInteger)
         }
-        context.reply.pointee.integer(0)
+        let wasWaiting = context.core.observers.waits.unblock(Int(id), withError: withError)
+        context.reply.pointee.integer(wasWaiting ? 1 : 0)
     }
 }

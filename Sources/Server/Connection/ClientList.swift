@@ -93,11 +93,11 @@ enum ClientList {
     /// Appends the line, with its end.
     ///
     /// Two letters mean something else than in Redis. `flags`: `f` for a call that waits for the flash tier (`b` is one
-    /// that waits for the end of a pause). `events`: no `r` while a call waits, because then nothing is read.
+    /// that waits for the end of a pause, or in a command that blocks). `events`: no `r` while a call waits, because then nothing is read.
     static func append(_ session: ClientSession, _ scene: Scene, to text: inout [UInt8]) {
         let isCaller = session === scene.caller
         let names = session.names.withLock { $0 }
-        let waits = session.waitsForFlash.load(ordering: .relaxed) || session.isPaused.load(ordering: .relaxed)
+        let waits = session.waitsForFlash.load(ordering: .relaxed) || session.isBlocked.load(ordering: .relaxed)
         let arguments = isCaller ? scene.argumentBytes : session.parkedBytes.load(ordering: .relaxed)
         let parsed = isCaller ? 0 : session.parsedBytes.current
         let input = isCaller ? scene.inputBytes : max(0, session.queryBufferBytes.current - parsed)
@@ -146,7 +146,7 @@ enum ClientList {
         if session.outputClassShown == .replica { flags += "S" }
         if session.outputClassShown == .pubsub { flags += "P" }
         if session.queuedCommands.load(ordering: .relaxed) >= 0 { flags += "x" }
-        if session.isPaused.load(ordering: .relaxed) { flags += "b" }
+        if session.isBlocked.load(ordering: .relaxed) { flags += "b" }
         if session.hasBrokenWatch.load(ordering: .relaxed) { flags += "d" }
         if session.waitsForFlash.load(ordering: .relaxed) { flags += "f" }
         if let options = session.tracking.options {

@@ -146,4 +146,13 @@ enum ConnectionSyntax {
     static let select = CommandDocumentation([
         CommandArgument(.integer, "index"),
     ])
+    static let wait = CommandDocumentation([
+        CommandArgument(.integer, "numreplicas"),
+        CommandArgument(.integer, "timeout"),
+    ])
+    static let waitaof = CommandDocumentation([
+        CommandArgument(.integer, "numlocal"),
+        CommandArgument(.integer, "numreplicas"),
+        CommandArgument(.integer, "timeout"),
+    ])
 }

@@ -24,6 +24,8 @@ final class ExclusiveRun: @unchecked Sendable {
     var next = 0
     /// What a background thread found for it.
     var answer: BackgroundAnswer?
+    /// The last chain of reservations that it has begun; 0: none.
+    var consequences: UInt64 = 0
     /// What it waits for, or waited for until now.
     var faults: RunFaults?
 
@@ -60,6 +62,9 @@ final class RunFaults: FaultWaiter, @unchecked Sendable {
 extension LoopWorker {
     /// Goes on with a transaction that has the gate, as far as it can without waiting. On its loop, between turns.
     func advance(_ run: ExclusiveRun) {
+        let waits = core.observers.waits
+        // Blocked calls that were served before belong to the pushes that served them.
+        if !run.hasBegun, waits.reservations.holdsUp({ run.proceed() }) { return }
         if run.hasBegun || begin(run) {
             context.pointee.reply = run.reply
             context.pointee.caller = run.session
@@ -73,6 +78,9 @@ extension LoopWorker {
             context.pointee.keyspace.actor = nil
             if tier != nil { evaluate() }
             if run.next < run.commands.count { return }
+            waits.endTransaction(in: &context.pointee.keyspace)
+            run.consequences = context.pointee.keyspace.heard
+            context.pointee.keyspace.heard = 0
         }
         run.isFinished = true
         core.gate.leave(run)
@@ -89,6 +97,7 @@ extension LoopWorker {
         session.unwatch()
         if run.isBroken { return false }
         run.hasBegun = true
+        core.observers.waits.beginTransaction()
         if session.replyMode == .on { run.reply.pointee.array(run.commands.count) }
         return true
     }
@@ -144,7 +153,8 @@ extension LoopWorker {
             return true
         }
         switch preparation.pointee.lock(command.entry, &context.pointee, known: nil) {
-        case .ready:
+        case .ready, .reserved:
+            // Nothing was reserved when the transaction began, and since then nobody else has run.
             body(&context.pointee)
             remember(run.session, command.entry)
             preparation.pointee.unlock(&context.pointee)

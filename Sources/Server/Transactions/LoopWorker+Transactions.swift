@@ -87,6 +87,7 @@ extension LoopWorker {
             reply.pointee.version = run.reply.pointee.version
             reply.pointee.append(run.reply.pointee)
             hasSettledReplies = session.replyMode == .off
+            context.pointee.keyspace.heard = run.consequences
         }
         session.endTransaction()
         return true
@@ -100,6 +101,13 @@ extension LoopWorker {
             let faults = preparation.pointee.requestFaults(for: waiter, &context.pointee)
             tier?.submit(faults)
             waiter.arm()
+            return false
+        }
+        if preparation.pointee.hasReserved(context.pointee),
+            core.observers.waits.holdsUp(session, &context.pointee)
+        {
+            preparation.pointee.unlock(&context.pointee)
+            _ = park(session, .reserved)
             return false
         }
         let isBroken =

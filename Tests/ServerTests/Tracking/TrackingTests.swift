@@ -1,3 +1,4 @@
+import Keyspace
 import Platform
 import Server
 import StorageFaulty
@@ -168,7 +169,7 @@ import Testing
         #expect(eventually { server.core.trackingTotals[2...] == [0, 0] })
         try server.connect().call("mset", "a", "1", "b", "2")
         #expect(server.core.trackingTotals == [0, 0, 0, 0])
-        #expect(server.core.store.observedShards == 0)
+        #expect((0..<Position.shardCount).allSatisfy { server.core.store.observerCount($0) == 0 })
     }
 
     @Test func redirection() throws {

@@ -36,6 +36,10 @@ enum DebugCommand {
             let pauses = (Decimal.parseInt64(arguments[2]) ?? 0) != 0
             context.core.isMaintenancePaused.store(pauses, ordering: .relaxed)
             context.reply.pointee.ok()
+        case ("set-skip-checksum-validation", 3):
+            let skips = (Decimal.parseInt64(arguments[2]) ?? 0) != 0
+            DumpPayload.takesWrongChecksums.store(skips, ordering: .relaxed)
+            context.reply.pointee.ok()
         case ("object", 3): object(&context)
         case ("digest", 2): digest(&context)
         case ("digest-value", 2...): digestValues(&context)
@@ -170,6 +174,8 @@ enum DebugCommand {
                 "    the file's keys replace those that there are.",
                 "SET-ACTIVE-EXPIRE <0|1>",
                 "    Switches the deletion of past-due keys that nobody touches off and on.",
+                "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+                "    Has RESTORE take payloads whose checksum is wrong, or no longer.",
                 "SLEEP <seconds>",
                 "    Stops the server for a while.",
             ])

@@ -120,9 +120,12 @@ struct InfoReport {
         info.field("maxclients", settings.maxClients)
         info.field("client_recent_max_input_buffer", connections.map { $0.queryBufferBytes.current }.max() ?? 0)
         info.field("client_recent_max_output_buffer", connections.map { $0.outputBytes.current }.max() ?? 0)
-        info.field("blocked_clients", core.pause.waitingCount)
+        let waits = core.observers.waits.totals
+        info.field("blocked_clients", core.pause.waitingCount + waits.calls)
         info.field("tracking_clients", core.tracking.totalClients)
-        info.zeros("clients_in_timeout_table", "total_blocking_keys", "total_blocking_keys_on_nokey")
+        info.field("clients_in_timeout_table", waits.withDeadline)
+        info.field("total_blocking_keys", waits.keys)
+        info.field("total_blocking_keys_on_nokey", waits.keysOnNoKey)
         info.field("parked_calls", parkedCalls)
     }
 
@@ -192,7 +195,8 @@ struct InfoReport {
         for database in facts.databases where database.keys > 0 {
             info.field(
                 "db\(database.number)",
-                "keys=\(database.keys),expires=\(database.expiring),avg_ttl=\(database.averageTTL)")
+                "keys=\(database.keys),expires=\(database.expiring),avg_ttl=\(database.averageTTL),"
+                    + "subexpiry=\(database.memberExpiring)")
         }
     }
 }

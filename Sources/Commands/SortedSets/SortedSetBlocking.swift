@@ -1,0 +1,67 @@
+import Bytes
+import Keyspace
+import RESP
+import Values
+
+/// The commands on sorted sets that wait for members.
+extension SortedSetCommands {
+    static let blocking: [CommandRow] = [
+        CommandRow(
+            "bzpopmin", arity: -3, [.write, .noScript, .blocking, .fast], [.write, .sortedSet, .fast, .blocking],
+            group: .sortedSet,
+            keys: [KeySpec([.readWrite, .access, .delete], .index(1), .range(last: -2, step: 1, limit: 0))],
+            since: "5.0.0",
+            summary: "Removes and returns the member with the lowest score of one of several sorted sets; waits for one.",
+            complexity: "O(log(N)) with N members",
+            documentation: SortedSetSyntax.bzpopmin
+        ) { blockingPop(&$0, fromEnd: false) },
+        CommandRow(
+            "bzpopmax", arity: -3, [.write, .noScript, .blocking, .fast], [.write, .sortedSet, .fast, .blocking],
+            group: .sortedSet,
+            keys: [KeySpec([.readWrite, .access, .delete], .index(1), .range(last: -2, step: 1, limit: 0))],
+            since: "5.0.0",
+            summary: "Removes and returns the member with the highest score of one of several sorted sets; waits for one.",
+            complexity: "O(log(N)) with N members",
+            documentation: SortedSetSyntax.bzpopmax
+        ) { blockingPop(&$0, fromEnd: true) },
+        CommandRow(
+            "bzmpop", arity: -5, [.write, .blocking, .movableKeys], [.write, .sortedSet, .slow, .blocking],
+            group: .sortedSet,
+            keys: [
+                KeySpec([.readWrite, .access, .delete], .index(2), .count(index: 0, first: 1, step: 1))
+            ],
+            since: "7.0.0",
+            summary: "Removes and returns the members at one end of one of several sorted sets; waits for some.",
+            complexity: "O(K)+O(log(N)+M) for K keys, M of N elements",
+            documentation: SortedSetSyntax.bzmpop
+        ) { popFirst(&$0, numkeys: 2, waits: true) },
+    ]
+
+    /// BZPOPMIN, BZPOPMAX.
+    private static func blockingPop(_ call: inout CommandContext, fromEnd: Bool) {
+        guard let timeout = call.timeout(seconds: call.arguments.count - 1) else { return }
+        for index in call.candidates {
+            let key = call.keys[index]
+            switch call.collection(key, SortedSetValue.self, isRead: false) {
+            case .missing: continue
+            case .refused: return
+            case .found(let entry, let value):
+                let place = fromEnd ? value.count - 1 : 0
+                let reply = call.reply
+                reply.pointee.array(3)
+                reply.pointee.bulk(key.bytes)
+                value.forEach(in: place..<place + 1, reversed: false) { member, score in
+                    reply.pointee.bulk(member)
+                    reply.pointee.double(score)
+                }
+                return call.change(entry, value) { $0.removeSubrange(place..<place + 1) }
+            }
+        }
+        waitForSortedSet(&call, timeout)
+    }
+
+    /// The call has found no sorted set: it waits until there is one under one of its keys.
+    static func waitForSortedSet(_ call: inout CommandContext, _ timeout: Int64) {
+        call.wait(BlockRequest(keys: 0..<call.keys.count, timeoutMilliseconds: timeout) { $0?.type == .zset })
+    }
+}

@@ -1,0 +1,201 @@
+import Glibc
+import Platform
+import StorageFaulty
+import Synchronization
+import Testing
+
+@testable import Server
+
+/// Many connections on several loops push, wait, move, close and unblock at random, over a slow and reordering
+/// provider, while everything is spilled again and again. Every element must come out once, and in order.
+@Suite(.serialized) struct BlockingHistoryTests {
+    private static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
+
+    private struct Random {
+        var state: UInt64
+        mutating func below(_ limit: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int((state >> 33) % UInt64(limit))
+        }
+    }
+
+    /// What all threads share. An element's text is `list:producer:number`: of the list that it is pushed to.
+    private final class History: Sendable {
+        let port: Int
+        let seed: UInt64
+        let pushes: Int
+        let producersLeft: Atomic<Int>
+        let consumersLeft: Atomic<Int>
+        /// For each consumer and each list that it took from: what it got, in order.
+        let taken = Monitor<[[String]]>([])
+        let pushed = Monitor<Set<String>>([])
+        let problems = Monitor<[String]>([])
+        let identifiers = Monitor<Set<Int>>([])
+        let unblocks = Atomic<Int>(0)
+
+        static let lists = ["q0", "q1", "q2"]
+        static let producers = 3
+        static let consumers = 7
+
+        init(port: Int, seed: UInt64, pushes: Int) {
+            self.port = port
+            self.seed = seed
+            self.pushes = pushes
+            producersLeft = Atomic(Self.producers)
+            consumersLeft = Atomic(Self.consumers)
+        }
+
+        func check(_ body: () throws -> Void) {
+            do { try body() } catch { problems.withLock { $0.append("\(error)") } }
+        }
+
+        func produce(_ producer: Int) throws {
+            var random = Random(state: seed &+ UInt64(producer))
+            let client = try TestClient(port: port)
+            var next = 0
+            while next < pushes {
+                var requests: [String] = []
+                for _ in 0..<1 + random.below(4) {
+                    let list = Self.lists[random.below(Self.lists.count)]
+                    let elements = (0..<1 + random.below(3)).map { "\(list):\(producer):\(next + $0)" }
+                    next += elements.count
+                    pushed.withLock { $0.formUnion(elements) }
+                    requests.append("rpush \(list) " + elements.joined(separator: " "))
+                }
+                for reply in try client.pipeline(requests) where reply.number == nil {
+                    problems.withLock { $0.append("a push said \(reply)") }
+                }
+                if random.below(8) == 0 { Clock.sleep(nanoseconds: Int64(random.below(3_000_000))) }
+            }
+            producersLeft.subtract(1, ordering: .relaxed)
+        }
+
+        func consume(_ consumer: Int) throws {
+            var random = Random(state: seed &+ 1_000 &+ UInt64(consumer))
+            var client = try connect()
+            var got: [String: [String]] = [:]
+            var idle = 0
+            // Until nothing has come for a while after the last push.
+            while idle < 20 {
+                let (request, from) = request(&random)
+                try client.send(raw: TestClient.request(request))
+                var reply: Reply?
+                if random.below(25) == 0 {
+                    client.finishSending()
+                    reply = try? client.read()
+                    client = try connect()
+                } else {
+                    reply = try client.read()
+                }
+                switch reply {
+                case nil, .null?: if producersLeft.load(ordering: .relaxed) == 0 { idle += 1 }
+                case .array(let parts)? where parts.count == 2:
+                    idle = 0
+                    let elements = parts[1].elements.isEmpty ? [parts[1]] : parts[1].elements
+                    got[parts[0].text ?? "?", default: []] += elements.compactMap(\.text)
+                case .bulk? where from == "move": idle = 0
+                case let reply?: problems.withLock { $0.append("\(request) said \(reply)") }
+                }
+            }
+            taken.withLock { $0 += got.values }
+            consumersLeft.subtract(1, ordering: .relaxed)
+        }
+
+        private func connect() throws -> TestClient {
+            let client = try TestClient(port: port)
+            let id = try client.ask("client id").number ?? 0
+            identifiers.withLock { _ = $0.insert(id) }
+            return client
+        }
+
+        private func request(_ random: inout Random) -> ([String], from: String) {
+            let time = "0.0\(random.below(20))1"
+            var lists = Self.lists.filter { _ in random.below(2) == 0 } + ["r"]
+            if random.below(2) == 0 { lists.reverse() }
+            switch random.below(5) {
+            case 0: return (["blmove", Self.lists[random.below(3)], "r", "left", "right", time], "move")
+            case 1:
+                let count = "\(1 + random.below(3))"
+                return (["blmpop", time, "\(lists.count)"] + lists + ["left", "count", count], "pop")
+            default: return (["blpop"] + lists + [time], "pop")
+            }
+        }
+
+        /// Unblocks at random, and asks what sees all keys.
+        func disturb() throws {
+            var random = Random(state: seed &+ 2_000)
+            let client = try TestClient(port: port)
+            while consumersLeft.load(ordering: .relaxed) > 0 {
+                let known = identifiers.withLock { Array($0.suffix(16)) }
+                if !known.isEmpty {
+                    let id = known[random.below(known.count)]
+                    if try client.ask("client unblock \(id)") == 1 { unblocks.add(1, ordering: .relaxed) }
+                }
+                for request in ["dbsize", "llen q0", "lrange r 0 -1", "exists q0 q1 q2 r"] where random.below(4) == 0 {
+                    if try client.ask(request).isError { problems.withLock { $0.append("\(request) failed") } }
+                }
+                Clock.sleep(nanoseconds: Int64(random.below(2_000_000)))
+            }
+        }
+
+        /// What was taken and what is left, against what was pushed.
+        func judge(left: [[String]]) {
+            let sequences = taken.withLock { $0 } + left
+            var seen = Set<String>()
+            for element in sequences.joined() where !seen.insert(element).inserted {
+                problems.withLock { $0.append("\(element) came twice") }
+            }
+            let lost = pushed.withLock { $0 }.subtracting(seen)
+            if !lost.isEmpty { problems.withLock { $0.append("\(lost.count) lost, as \(lost.prefix(3))") } }
+            for sequence in sequences {
+                var last: [Substring: Int] = [:]
+                for element in sequence {
+                    let split = element.lastIndex(of: ":") ?? element.startIndex
+                    let number = Int(element[split...].dropFirst()) ?? -1
+                    if let before = last.updateValue(number, forKey: element[..<split]), before > number {
+                        problems.withLock { $0.append("\(element) came behind \(before)") }
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [1, 3]) func everyElementComesOnceAndInOrder(loops: Int) throws {
+        let seed = Self.number("FIRN_SEED") ?? Entropy.seed() >> 16
+        let operations = Int(Self.number("FIRN_OPERATIONS") ?? 3_000)
+        print("blocking history on \(loops) loops: FIRN_SEED=\(seed) FIRN_OPERATIONS=\(operations)")
+        let server = try TestServer(["--maxmemory", "8mb"], threads: loops, isTiered: true)
+        var plan = FaultPlan()
+        plan.read.delay = .random(upToNanoseconds: 300_000)
+        plan.write.delay = .random(upToNanoseconds: 2_000_000)
+        plan.throttleProbability = 0.02
+        plan.falsePositiveProbability = 0.05
+        plan.reorderProbability = 0.1
+        server.provider?.plan = plan
+        let history = History(port: server.port, seed: seed, pushes: operations / History.producers)
+        let tier = try #require(server.core.tier)
+        var threads: [Thread] = []
+        for producer in 0..<History.producers {
+            threads.append(Thread(name: "producer") { history.check { try history.produce(producer) } })
+        }
+        for consumer in 0..<History.consumers {
+            threads.append(Thread(name: "consumer") { history.check { try history.consume(consumer) } })
+        }
+        threads.append(Thread(name: "disturber") { history.check { try history.disturb() } })
+        threads.append(
+            Thread(name: "spiller") {
+                while history.consumersLeft.load(ordering: .relaxed) > 0, history.problems.withLock({ $0.isEmpty }) {
+                    try? tier.spillEverything(keepsClean: false)
+                    Clock.sleep(nanoseconds: 500_000)
+                }
+            })
+        for thread in threads { thread.join() }
+        let client = try server.connect()
+        let left = try (History.lists + ["r"]).map { try client.ask("lrange \($0) 0 -1").elements.compactMap(\.text) }
+        history.judge(left: left)
+        for problem in history.problems.withLock({ $0 }).prefix(10) { Issue.record("FIRN_SEED=\(seed): \(problem)") }
+        let taken = history.taken.withLock { $0.reduce(0) { $0 + $1.count } }
+        print("  \(taken) taken, \(left.joined().count) left, \(history.unblocks.load(ordering: .relaxed)) unblocked")
+        server.expectNoTraces()
+    }
+}
