@@ -1,4 +1,6 @@
 import Keyspace
+import PubSub
+import Synchronization
 
 /// The server's one listener of changes and events of keys: hands them to each who has asked for them, in turn.
 ///
@@ -7,18 +9,20 @@ final class KeyspaceObservers: KeyspaceListener {
     let watches: WatchTable
     let tracking: Tracking
     let waits: WaitTable
+    private let notifications: KeyspaceNotifications
 
-    init(store: KeyspaceStore) {
+    init(store: KeyspaceStore, subscriptions: SubscriptionRegistry) {
         watches = WatchTable(store: store)
         tracking = Tracking(store: store)
         waits = WaitTable(store: store)
+        notifications = KeyspaceNotifications(subscriptions)
     }
 
     func happened(_ changes: [KeyChange], _ events: [KeyEvent], in keyspace: inout LockedKeyspace) {
-        guard !changes.isEmpty else { return }
         watches.happened(changes)
         // Views act for connections of this server or for nobody.
         tracking.happened(changes, by: keyspace.actor.map { unsafeDowncast($0, to: ClientSession.self) })
+        notifications.publish(events, EventClasses(rawValue: keyspace.store.eventClasses.load(ordering: .relaxed)))
         waits.happened(changes, in: &keyspace)
     }
 

@@ -218,10 +218,7 @@ final class LoopWorker: @unchecked Sendable {
     /// Runs the request in `context.arguments`. False: it is parked, without effect and without reply.
     private func run(_ session: ClientSession, _ began: inout UInt64) -> Bool {
         let reply = context.pointee.reply
-        if core.tracking.isOverLimit {
-            core.tracking.reduce(for: session)
-            sendOwnInvalidations(session)
-        }
+        if core.tracking.isOverLimit { reduceTracking(session) }
         replyStart = reply.pointee.count
         let errors = reply.pointee.errorCount
         var ran: UnsafePointer<CommandIndex.Entry>?
@@ -331,6 +328,7 @@ final class LoopWorker: @unchecked Sendable {
         _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>,
         _ body: @Sendable (inout CommandContext) -> Void
     ) -> Bool {
+        context.pointee.mayGrow = entry.pointee.isDenied
         if entry.pointee.flags.contains(.blocking) { return runBlocking(session, entry, body) }
         body(&context.pointee)
         remember(session, entry)
@@ -453,15 +451,9 @@ final class LoopWorker: @unchecked Sendable {
         if let entry = ran {
             account(session, entry, duration, failed: failed)
         }
-        if session.replyMode != .on { suppress(session) }
+        if session.replyMode != .on { suppress(session, ran) }
         sendOwnInvalidations(session)
-        // CLIENT CACHING is about the next command or transaction; nothing of CLIENT counts as one.
-        if session.hasChosenCaching, !session.isQueueing, ran.map({ !isClient($0) }) ?? true { session.hasChosenCaching = false }
-    }
-
-    /// Whether the command is CLIENT or one of its subcommands.
-    private func isClient(_ entry: UnsafePointer<CommandIndex.Entry>) -> Bool {
-        ByteSlice(index[entry.pointee.parent ?? entry.pointee.number].pointee.row.name) == ByteSlice("client")
+        if session.hasChosenCaching, !session.isQueueing { endCaching(session, after: ran) }
     }
 
     /// The statistics of a command that has run.
@@ -472,6 +464,7 @@ final class LoopWorker: @unchecked Sendable {
         statistics.executed(entry.pointee.number, nanoseconds: nanoseconds, failed: failed)
         Ledger.add(1, to: session.commandCount)
         if nanoseconds >= core.slowNanoseconds.load(ordering: .relaxed) { recordSlow(session, entry, nanoseconds) }
+        showMonitors(session, entry)
         if !session.redactedArguments.isEmpty { session.redactedArguments = [] }
     }
 
@@ -489,15 +482,17 @@ final class LoopWorker: @unchecked Sendable {
     }
 
     /// CLIENT REPLY OFF and SKIP.
-    private func suppress(_ session: ClientSession) {
+    private func suppress(_ session: ClientSession, _ ran: UnsafePointer<CommandIndex.Entry>?) {
+        // What confirms a subscription, and the messages before it, are pushes.
+        let isPush = ran?.pointee.flags.contains(.pushes) == true
         switch session.replyMode {
         case .on: break
         case .off:
-            if !hasSettledReplies { context.pointee.reply.pointee.truncate(to: replyStart) }
+            if !hasSettledReplies, !isPush { context.pointee.reply.pointee.truncate(to: replyStart) }
             hasSettledReplies = false
         case .skipNext: session.replyMode = .skipping
         case .skipping:
-            context.pointee.reply.pointee.truncate(to: replyStart)
+            if !isPush { context.pointee.reply.pointee.truncate(to: replyStart) }
             session.replyMode = .on
         }
     }

@@ -54,9 +54,13 @@ extension LoopWorker {
         _ body: @Sendable (inout CommandContext) -> Void
     ) -> Bool {
         let call = session.blocked
-        if case .claimed(let key)? = call?.fate { context.pointee.served = key }
+        if let call, case .claimed(let key) = call.fate {
+            context.pointee.served = key
+            context.pointee.memory = call.request.memory
+        }
         body(&context.pointee)
         context.pointee.served = nil
+        context.pointee.memory = nil
         guard let request = context.pointee.block else {
             remember(session, entry)
             if let call {

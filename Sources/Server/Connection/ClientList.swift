@@ -33,7 +33,7 @@ enum ClientList {
         }
     }
 
-    /// The types that CLIENT LIST and KILL know. There are no replicas and subscribers yet.
+    /// The types that CLIENT LIST and KILL know. There are no replicas yet.
     enum Kind {
         case normal, replica, pubsub, master
 
@@ -116,7 +116,9 @@ enum ClientList {
         line.number("idle", max(0, scene.monotonicMilliseconds - session.lastInteraction.current) / 1000)
         line.text("flags", flags(session))
         line.number("db", session.database.load(ordering: .relaxed))
-        for field in ["sub", "psub", "ssub"] { line.number(field, 0) }
+        line.number("sub", session.channelCount.load(ordering: .relaxed))
+        line.number("psub", session.patternCount.load(ordering: .relaxed))
+        line.number("ssub", session.shardChannelCount.load(ordering: .relaxed))
         line.number("multi", session.queuedCommands.load(ordering: .relaxed))
         line.number("qbuf", input)
         line.number("qbuf-free", free)
@@ -143,6 +145,7 @@ enum ClientList {
 
     private static func flags(_ session: ClientSession) -> String {
         var flags = ""
+        if session.isMonitor.load(ordering: .relaxed) { flags += "O" }
         if session.outputClassShown == .replica { flags += "S" }
         if session.outputClassShown == .pubsub { flags += "P" }
         if session.queuedCommands.load(ordering: .relaxed) >= 0 { flags += "x" }

@@ -185,6 +185,7 @@ final class Tracking: @unchecked Sendable {
 
     /// Keys have changed, through calls of `actor` or by themselves. The locks of their shards are held.
     func happened(_ changes: [KeyChange], by actor: ClientSession?) {
+        if changes.isEmpty { return }
         for change in changes {
             guard let readers = take(change.key, change.position.shard) else { continue }
             tell(readers, change.key, isOwn: change.isMade, by: actor)

@@ -211,6 +211,21 @@ extension LoopWorker {
         core.tracking.remember(session.tracking, context.pointee.keys)
     }
 
+    /// CLIENT CACHING is about the next command or transaction; nothing of CLIENT counts as one.
+    func endCaching(_ session: ClientSession, after ran: UnsafePointer<CommandIndex.Entry>?) {
+        if let ran {
+            let top = index[ran.pointee.parent ?? ran.pointee.number]
+            if ByteSlice(top.pointee.row.name) == ByteSlice("client") { return }
+        }
+        session.hasChosenCaching = false
+    }
+
+    /// The table of tracked keys is too large: it becomes smaller, and the session hears of it before its reply.
+    func reduceTracking(_ session: ClientSession) {
+        core.tracking.reduce(for: session)
+        sendOwnInvalidations(session)
+    }
+
     /// Writes or sends the messages about the session's own calls. Not in the middle of a reply.
     @inline(__always)
     func sendOwnInvalidations(_ session: ClientSession) {
