@@ -43,6 +43,9 @@ public struct CommandSettings: Sendable {
     public var lfuDecayMinutes = 1
     /// Whether the policy is an LFU one (OBJECT FREQ instead of IDLETIME).
     public var isLFU = false
+    /// Whether values that are small integers count as shared (OBJECT REFCOUNT): not where each has its own LRU or LFU
+    /// word to be evicted by.
+    public var sharesIntegers = true
     public init() {}
 }
 

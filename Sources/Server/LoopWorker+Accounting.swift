@@ -10,8 +10,7 @@ import Telemetry
 
 extension LoopWorker {
     func finish(
-        _ session: ClientSession, _ ran: UnsafePointer<CommandIndex.Entry>?, start: Int, failed: Bool,
-        _ began: inout UInt64
+        _ session: ClientSession, _ ran: UnsafePointer<CommandIndex.Entry>?, failed: Bool, _ began: inout UInt64
     ) {
         let ended = Ticks.now()
         let duration = core.ticks.nanoseconds(from: began, to: ended)
@@ -22,7 +21,9 @@ extension LoopWorker {
         if let entry = ran {
             account(session, entry, duration, failed: failed)
         }
-        if session.replyMode != .on { suppress(session, start: start, ran) }
+        if session.replyMode != .on { suppress(session, ran) }
+        sendOwnInvalidations(session)
+        if session.hasChosenCaching, !session.isQueueing { endCaching(session, after: ran) }
     }
 
     /// The statistics of a command that has run.
@@ -51,17 +52,17 @@ extension LoopWorker {
     }
 
     /// CLIENT REPLY OFF and SKIP.
-    private func suppress(_ session: ClientSession, start: Int, _ ran: UnsafePointer<CommandIndex.Entry>?) {
+    private func suppress(_ session: ClientSession, _ ran: UnsafePointer<CommandIndex.Entry>?) {
         // What confirms a subscription, and the messages before it, are pushes.
         let isPush = ran?.pointee.flags.contains(.pushes) == true
         switch session.replyMode {
         case .on: break
         case .off:
-            if !hasSettledReplies, !isPush { context.pointee.reply.pointee.truncate(to: start) }
+            if !hasSettledReplies, !isPush { context.pointee.reply.pointee.truncate(to: replyStart) }
             hasSettledReplies = false
         case .skipNext: session.replyMode = .skipping
         case .skipping:
-            if !isPush { context.pointee.reply.pointee.truncate(to: start) }
+            if !isPush { context.pointee.reply.pointee.truncate(to: replyStart) }
             session.replyMode = .on
         }
     }

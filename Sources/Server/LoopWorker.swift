@@ -33,6 +33,8 @@ final class LoopWorker: @unchecked Sendable {
     private var aheadCount = 0
     /// Those below have run, or will not.
     private var aheadNext = 0
+    /// Where the running call's reply begins: messages that come before it are no part of it.
+    var replyStart = 0
     /// CLIENT REPLY is off, and EXEC has heeded that itself, command by command.
     var hasSettledReplies = false
 
@@ -67,6 +69,7 @@ final class LoopWorker: @unchecked Sendable {
     ) -> BatchOutcome {
         context.pointee.reply = reply
         context.pointee.caller = session
+        context.pointee.keyspace.actor = session
         refresh(session)
         let count = batch.pointee.count
         var began = Ticks.now()
@@ -85,6 +88,7 @@ final class LoopWorker: @unchecked Sendable {
             if session.closeAfterReply || session.closeSoon { break }
         }
         context.pointee.caller = nil
+        context.pointee.keyspace.actor = nil
         if session.readAhead > 0 { session.readAhead = max(0, session.readAhead - executed) }
         // What was fetched for a batch lies in memory that the next one may use for something else.
         if count > 1 { aheadCount = 0 }
@@ -214,37 +218,36 @@ final class LoopWorker: @unchecked Sendable {
     /// Runs the request in `context.arguments`. False: it is parked, without effect and without reply.
     private func run(_ session: ClientSession, _ began: inout UInt64) -> Bool {
         let reply = context.pointee.reply
-        let start = reply.pointee.count
+        if core.tracking.isOverLimit { reduceTracking(session) }
+        replyStart = reply.pointee.count
         let errors = reply.pointee.errorCount
         var ran: UnsafePointer<CommandIndex.Entry>?
-        let finished = perform(session, start, &ran)
+        let finished = perform(session, &ran)
         if !finished {
-            reply.pointee.truncate(to: start)
+            reply.pointee.truncate(to: replyStart)
             return false
         }
         if session.parked != nil { unpark(session) }
         if session.holdsWriters { releaseWriters(session) }
-        finish(session, ran, start: start, failed: reply.pointee.errorCount != errors, &began)
+        finish(session, ran, failed: reply.pointee.errorCount != errors, &began)
         if context.pointee.keyspace.heard != 0 { awaitConsequences(session) }
         return true
     }
 
     /// Gates, keys, body. False: parked.
-    private func perform(
-        _ session: ClientSession, _ start: Int, _ ran: inout UnsafePointer<CommandIndex.Entry>?
-    ) -> Bool {
+    private func perform(_ session: ClientSession, _ ran: inout UnsafePointer<CommandIndex.Entry>?) -> Bool {
         let arguments = context.pointee.arguments
         guard var entry = index.find(arguments[0]) else {
             session.lastCommand.store(-1, ordering: .relaxed)
             Gates.unknownCommand(arguments, session)
-            if session.isQueueing { refusedInMulti(session, nil, start: start) }
+            if session.isQueueing { refusedInMulti(session, nil, start: replyStart) }
             return true
         }
         if entry.pointee.hasSubcommands, arguments.count > 1 {
             guard let sub = index.find(arguments[1], in: entry) else {
                 session.lastCommand.store(-1, ordering: .relaxed)
                 Gates.unknownSubcommand(arguments, entry, context.pointee.reply)
-                if session.isQueueing { refusedInMulti(session, nil, start: start) }
+                if session.isQueueing { refusedInMulti(session, nil, start: replyStart) }
                 return true
             }
             entry = sub
@@ -252,7 +255,7 @@ final class LoopWorker: @unchecked Sendable {
         session.lastCommand.store(entry.pointee.number, ordering: .relaxed)
         var isLetIn = false
         if let parked = session.parked {
-            switch recall(session, parked, entry, start: start) {
+            switch recall(session, parked, entry, start: replyStart) {
             case .runs(let skipsGates): isLetIn = skipsGates
             case .answered:
                 ran = entry
@@ -264,7 +267,7 @@ final class LoopWorker: @unchecked Sendable {
         case .pass: break
         case .rejected:
             statistics.rejected(entry.pointee.number)
-            if session.isQueueing { refusedInMulti(session, entry, start: start) }
+            if session.isQueueing { refusedInMulti(session, entry, start: replyStart) }
             return true
         case .parked: return false
         case .inMulti: return runInMulti(session, entry, &ran)
@@ -338,12 +341,13 @@ final class LoopWorker: @unchecked Sendable {
         _ body: @Sendable (inout CommandContext) -> Void
     ) -> Bool {
         context.pointee.mayGrow = entry.pointee.isDenied
-        if entry.pointee.flags.contains(.blocking) { return runBlocking(session, body) }
+        if entry.pointee.flags.contains(.blocking) { return runBlocking(session, entry, body) }
         if let parked = session.parked, let answer = parked.answer {
             parked.answer = nil
             context.pointee.answer = answer
         }
         body(&context.pointee)
+        remember(session, entry)
         preparation.pointee.unlock(&context.pointee)
         return true
     }

@@ -33,12 +33,14 @@ public final class ServerCore: @unchecked Sendable {
     private let remote = ControlPool()
     let migrationLinks = MigrationLinks()
     let eviction: Eviction
+    let clientEviction = ClientEviction()
     /// Who has subscribed to what.
     let subscriptions: SubscriptionRegistry
     /// Connections that monitor.
     let monitorCount = Atomic<Int>(0)
     /// Told of what happens to keys.
     let observers: KeyspaceObservers
+    var tracking: Tracking { observers.tracking }
     let ticks = Ticks()
     public private(set) var loops: LoopGroup! = nil  // set in `start`, before any loop runs
     private var workers: [LoopWorker] = []
@@ -72,6 +74,8 @@ public final class ServerCore: @unchecked Sendable {
     /// Whether `requirepass` is set. Clients that came before it was stay authenticated.
     let asksForPassword = Atomic<Bool>(false)
     public let isActiveExpiryEnabled = Atomic<Bool>(true)
+    /// DEBUG PAUSE-CRON.
+    let isMaintenancePaused = Atomic<Bool>(false)
     /// Calls that take at least this long are looked at for SLOWLOG and LATENCY.
     let slowNanoseconds = Atomic<Int64>(.max)
     let settingsVersion = Atomic<Int>(0)
@@ -220,7 +224,21 @@ public final class ServerCore: @unchecked Sendable {
         }
         apply(new)
         loops?.update { $0 = FrontendSettings(new) }
+        if loops != nil {
+            clientEviction.relieve(self)
+            if changed.contains("maxmemory") { makeRoom() }
+        }
         return nil
+    }
+
+    /// After a change of `maxmemory`: without a flash tier keys are deleted at once, for as long as a command may.
+    private func makeRoom() {
+        // CONFIG SET runs on a loop; a test may change settings from elsewhere.
+        if let loop = loops.loops.first(where: { $0.isCurrent }) {
+            _ = eviction.makeRoom(workers[loop.index])
+        } else {
+            eviction.start(self)
+        }
     }
 
     /// Descriptors for clients, for RocksDB's files, and for the rest.
@@ -242,7 +260,7 @@ public final class ServerCore: @unchecked Sendable {
         store.eventClasses.store(EventClasses(settings.notifyKeyspaceEvents).rawValue, ordering: .relaxed)
         eviction.configure(
             limit: tier == nil ? settings.maxMemoryBytes : 0, policy: settings.maxMemoryPolicy,
-            samples: settings.maxMemorySamples)
+            samples: settings.maxMemorySamples, tenacity: settings.evictionTenacity)
         tier?.update { $0.apply(settings) }
         if let tier {
             // Half of the room: else a collection that is read in leaves no other record any, and from all of it on
@@ -252,6 +270,9 @@ public final class ServerCore: @unchecked Sendable {
         slowLog.thresholdMicroseconds = Int64(settings.slowlogThresholdMicroseconds)
         slowLog.setMaximumLength(settings.slowlogMaxLength)
         latency.thresholdMilliseconds = Int64(settings.latencyMonitorThresholdMilliseconds)
+        clientEviction.configure(
+            settings.maxMemoryClients, maxMemory: tier?.budget.maximum ?? settings.maxMemoryBytes)
+        tracking.maximumKeys.store(settings.trackingTableMaxKeys, ordering: .relaxed)
         asksForPassword.store(settings.password != nil, ordering: .relaxed)
         commandStatistics.keepHistograms(settings.latencyTracking)
         log.level = Log.Level(settings.logLevel)
@@ -377,6 +398,8 @@ extension ServerCore: FrontendService {
         guard let session = connection as? ClientSession else { return }
         worker(session.loop).abandon(session)
         session.endSubscriptions(drains: false)
+        tracking.disable(session.tracking)
+        session.tracking.detach()
     }
 
     public func execute(
@@ -391,6 +414,7 @@ extension ServerCore: FrontendService {
         workers[connection.loop.index].announce(bytes, number: number)
     }
 
+    public func connectionsGrew(on loop: EventLoop) { clientEviction.relieve(self) }
     public func alarm(_ loop: EventLoop) { workers[loop.index].alarm(loop) }
 
     public func announced(on loop: EventLoop) { workers[loop.index].announced() }

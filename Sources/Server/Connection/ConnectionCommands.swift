@@ -95,6 +95,7 @@ enum ConnectionCommands {
         session.leavesNoTraces.store(false, ordering: .relaxed)
         context.keyspace.leavesTraces = true
         session.replyMode = .on
+        TrackingCommands.turnOff(session)
         session.names.withLock {
             $0.name = []
             $0.user = ClientSession.defaultUser

@@ -70,12 +70,14 @@ extension LoopWorker {
         if run.hasBegun || begin(run) {
             context.pointee.reply = run.reply
             context.pointee.caller = run.session
+            context.pointee.keyspace.actor = run.session
             refresh(run.session)
             context.pointee.keyspace.now = run.now
             context.pointee.isInTransaction = true
             while run.next < run.commands.count, step(run) { run.next += 1 }
             context.pointee.isInTransaction = false
             context.pointee.caller = nil
+            context.pointee.keyspace.actor = nil
             if tier != nil { evaluate() }
             if run.next < run.commands.count { return }
             waits.endTransaction(in: &context.pointee.keyspace)
@@ -161,6 +163,7 @@ extension LoopWorker {
                 // Nothing was reserved when the transaction began, and since then nobody else has run.
                 context.pointee.mayGrow = command.entry.pointee.isDenied
                 body(&context.pointee)
+                remember(run.session, command.entry)
                 preparation.pointee.unlock(&context.pointee)
                 guard case .moreKeys(let late)? = context.pointee.request else { return true }
                 context.pointee.request = nil

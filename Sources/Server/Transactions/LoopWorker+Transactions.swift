@@ -136,6 +136,7 @@ extension LoopWorker {
             preparation.pointee.takeKeys(ofCommand: number, &context.pointee)
             context.pointee.mayGrow = command.entry.pointee.isDenied
             command.entry.pointee.body?(&context.pointee)
+            remember(session, command.entry)
             precondition(
                 context.pointee.request == nil, "\(command.entry.pointee.fullName) asked for something under locks")
             finish(command, session, record)
