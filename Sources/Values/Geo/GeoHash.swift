@@ -1,7 +1,7 @@
 // Places on earth as numbers: the score of a place in a sorted set. Longitude and latitude are each cut in halves
 // `step` times; which half it was each time are the bits, interleaved, those of the longitude in the higher places.
-// Places whose numbers begin alike are near each other, so a box of the grid is a range of scores. With 26 steps the 52 bits
-// are exact in a double.
+// Places whose numbers begin alike are near each other, so a box of the grid is a range of scores. With 26 steps the 52
+// bits are exact in a double.
 
 /// A longitude and a latitude in degrees.
 public struct GeoPoint: Sendable {
