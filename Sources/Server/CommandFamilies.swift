@@ -16,6 +16,7 @@ enum CommandFamilies {
         GeoCommands.rows,
         KeyDBCommands.rows,
         NestedHashCommands.rows,
+        PubSubCommands.rows,
         TransactionCommands.rows,
         WaitCommands.rows,
         ConnectionCommands.rows,

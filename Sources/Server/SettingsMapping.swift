@@ -141,3 +141,17 @@ extension RocksDBOptions {
         userOptions = settings.flash.providerOptions
     }
 }
+
+extension EventClasses {
+    /// What `notify-keyspace-events` asks for; nothing if it names no channel to publish on.
+    init(_ events: KeyspaceEvents) {
+        let map: [(KeyspaceEvents, EventClasses)] = [
+            (.keyspaceChannel, .keyspace), (.keyeventChannel, .keyevent), (.generic, .generic), (.string, .string),
+            (.list, .list), (.set, .set), (.hash, .hash), (.sortedSet, .sortedSet), (.expired, .expired),
+            (.evicted, .evicted), (.stream, .stream), (.miss, .miss), (.module, .module), (.new, .new),
+        ]
+        self = []
+        if events.isDisjoint(with: [.keyspaceChannel, .keyeventChannel]) { return }
+        for (event, eventClass) in map where events.contains(event) { insert(eventClass) }
+    }
+}

@@ -79,9 +79,9 @@ extension SetCommands {
     }
 
     /// Stores a result in the call's first key and replies how many members it has.
-    private static func store(_ set: SetValue, _ call: inout CommandContext) {
+    private static func store(_ set: SetValue, _ event: StaticString, _ call: inout CommandContext) {
         let count = set.count
-        call.store(call.key, set)
+        call.store(call.key, set, .set, event)
         call.reply.pointee.integer(count)
     }
 
@@ -105,7 +105,7 @@ extension SetCommands {
             result.add(member)
             return true
         }
-        store(result, &call)
+        store(result, "sinterstore", &call)
     }
 
     static func sintercard(_ call: inout CommandContext) {
@@ -143,7 +143,7 @@ extension SetCommands {
 
     static func sunionstore(_ call: inout CommandContext) {
         guard let sets = sets(&call, from: 1) else { return }
-        store(union(sets), &call)
+        store(union(sets), "sunionstore", &call)
     }
 
     static func sdiff(_ call: inout CommandContext) {
@@ -153,6 +153,6 @@ extension SetCommands {
 
     static func sdiffstore(_ call: inout CommandContext) {
         guard let sets = sets(&call, from: 1) else { return }
-        store(difference(sets), &call)
+        store(difference(sets), "sdiffstore", &call)
     }
 }
