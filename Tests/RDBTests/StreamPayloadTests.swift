@@ -5,8 +5,8 @@ import Values
 @testable import RDB
 
 @Suite struct StreamPayloadTests {
-    /// What redis-server 7.0.15 answered to DUMP after XADD 1-1 f v1, 1-2 f v2, 2-0 g 7 h x, XDEL 1-2, and a group g that
-    /// Alice and Bob have each an entry of. Its parts, so that the tests can put others together.
+    /// What redis-server 7.0.15 answered to DUMP after XADD 1-1 f v1, 1-2 f v2, 2-0 g 7 h x, XDEL 1-2, and a group g
+    /// that Alice and Bob have each an entry of. Its parts, so that the tests can put others together.
     private enum Part {
         static let firstID: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1]
         static let secondID: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0]
@@ -104,16 +104,19 @@ import Values
     }
 
     @Test func contradictionsAreRefused() {
-        let two = Part.page.map { $0 }
+        let two = Part.page
+        let alone = Self.consumer(19, "Bob", Part.bobTime, [Part.firstID])
         let bodies: [[UInt8]] = [
             // Another number of entries than the pages have; a last ID before the last entry.
             Self.body(19, length: 3), Self.body(19, last: [1, 5]),
             // A page twice, one before the other, an ID that is too short, a page that begins behind its entries.
             Self.body(19, pages: [Self.page(Part.firstID, two), Self.page(Part.firstID, two)], length: 4),
-            Self.body(19, pages: [Self.page(Part.secondID, two), Self.page(Part.firstID, two)], length: 4, last: [9, 0]),
+            Self.body(
+                19, pages: [Self.page(Part.secondID, two), Self.page(Part.firstID, two)], length: 4, last: [9, 0]),
             Self.body(19, pages: [Self.page(Array(Part.firstID.dropFirst()), two)]),
             Self.body(19, pages: [Self.page(Part.firstID, [7, 0, 0, 0, 0, 0, 0xff])], length: 0),
-            // Two groups, two consumers of a name; deliveries that nobody has, that two have, that the group doesn't know.
+            // Two groups, two consumers of a name; deliveries that nobody has, that two have, that the group doesn't
+            // know.
             Self.body(19, groups: [Self.group(19), Self.group(19)]),
             Self.body(
                 19,
@@ -125,7 +128,7 @@ import Values
                             Self.consumer(19, "Bob", Part.bobTime, [Part.secondID]),
                         ])
                 ]),
-            Self.body(19, groups: [Self.group(19, consumers: [Self.consumer(19, "Bob", Part.bobTime, [Part.firstID])])]),
+            Self.body(19, groups: [Self.group(19, consumers: [alone])]),
             Self.body(
                 19,
                 groups: [

@@ -66,8 +66,8 @@ public enum StreamCommands {
             complexity: "O(1)",
             documentation: StreamSyntax.xsetid, xsetid),
         CommandRow(
-            "xread", arity: -4, [.readOnly, .blocking, .movableKeys], [.read, .stream, .slow, .blocking], group: .stream,
-            keys: [streams(startFrom: 1)], plan: .custom(planRead),
+            "xread", arity: -4, [.readOnly, .blocking, .movableKeys], [.read, .stream, .slow, .blocking],
+            group: .stream, keys: [streams(startFrom: 1)], plan: .custom(planRead),
             since: "5.0.0",
             summary: "Returns the entries of streams that are behind given IDs.",
             complexity: "O(log(N)+M) for each stream, M of N entries",
@@ -76,8 +76,8 @@ public enum StreamCommands {
 
     private static let groups: [CommandRow] = [
         CommandRow(
-            "xreadgroup", arity: -7, [.write, .blocking, .movableKeys], [.write, .stream, .slow, .blocking], group: .stream,
-            keys: [streams(startFrom: 4)], plan: .custom(planRead),
+            "xreadgroup", arity: -7, [.write, .blocking, .movableKeys], [.write, .stream, .slow, .blocking],
+            group: .stream, keys: [streams(startFrom: 4)], plan: .custom(planRead),
             since: "5.0.0",
             summary: "Gives a consumer entries of streams: new ones, or those that it has not acknowledged.",
             complexity: "O(log(N)+M) for each stream, M of N entries",

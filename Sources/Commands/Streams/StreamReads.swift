@@ -41,7 +41,7 @@ extension StreamCommands {
 
     // MARK: XREAD, XREADGROUP
 
-    /// Where the keys of a call are: the names of the options are looked for where options stand, not among the names of
+    /// Where the keys of a call are. The names of options are looked for where options stand, not among the names of
     /// groups and consumers.
     static func planRead(_ arguments: Arguments, _ database: Int, _ uses: inout [KeyUse]) {
         var index = 1
@@ -89,8 +89,8 @@ extension StreamCommands {
             })
     }
 
-    /// Behind which IDs entries are wanted, as they were when the call came first; nil if an argument is wrong, which has
-    /// been replied.
+    /// Behind which IDs entries are wanted, as they were when the call came first; nil if an argument is wrong, which
+    /// has been replied.
     private static func wantedIDs(_ call: inout CommandContext, _ request: ReadRequest) -> [StreamID]? {
         if let remembered = call.memory as? [StreamID] { return remembered }
         var wanted: [StreamID] = []

@@ -103,7 +103,10 @@ enum StreamSyntax {
     static let xautoclaim = CommandDocumentation(
         [key, group, consumer, leastIdle, start, count, justIDs],
         history: [
-            ("7.0.0", "Added an element to the reply array, containing deleted entries the command cleared from the PEL")
+            (
+                "7.0.0",
+                "Added an element to the reply array, containing deleted entries the command cleared from the PEL"
+            )
         ])
 
     private static let newID = CommandArgument(

@@ -8,8 +8,8 @@ import Values
 //     groups, each: name | last ID | [entries read] | deliveries, each: ID | time (8) | count
 //         consumers, each: name | seen (8) | [active (8)] | deliveries, each: ID
 //
-// An ID is two lengths, but 16 bytes before a page and in a delivery. Form 15 is without what stands in brackets, 19 has
-// all but "active", 21 (7.2) has it. Written is 19, as by Redis 7.0.
+// An ID is two lengths, but 16 bytes before a page and in a delivery. Form 15 is without what stands in brackets, 19
+// has all but "active", 21 (7.2) has it. Written is 19, as by Redis 7.0.
 
 enum RDBStreams {
     static let first: UInt8 = 15

@@ -73,7 +73,8 @@ public struct StreamID: Hashable, Comparable, Sendable {
             let text = buffer.baseAddress.unsafelyUnwrapped
             let length = Decimal.formatUInt64(milliseconds, into: text)
             text[length] = separator
-            return body(ByteSlice(base: text, count: length + 1 + Decimal.formatUInt64(sequence, into: text + length + 1)))
+            let end = length + 1 + Decimal.formatUInt64(sequence, into: text + length + 1)
+            return body(ByteSlice(base: text, count: end))
         }
     }
 }

@@ -1,7 +1,8 @@
 import Bytes
 
-// A page of a stream is a listpack, item for item as Redis' (it goes into DUMP as it is). Its ID, which the tree has, is
-// that of the first entry ever in it; IDs are differences to it, and entries with the fields of the first leave them out:
+// A page of a stream is a listpack, item for item as Redis' (it goes into DUMP as it is). Its ID, which the tree has,
+// is that of the first entry ever in it; IDs are differences to it, and entries with the fields of the first leave
+// them out:
 //
 //     live | dead | n | field 1 ... field n | 0 | entry ...
 //

@@ -346,11 +346,11 @@ public final class StreamValue: CollectionValue, @unchecked Sendable {
     public func checkInvariants() {
         pages.checkInvariants()
         var totals = (live: 0, bytes: 0)
-        var last = StreamID.zero
+        var last: StreamID?
         pages.forEach { id, page in
             precondition(ListpackCheck.isValid(page.pointee.bytes), "page \(id) is damaged")
             guard let found = StreamPage.check(page.pointee, id) else { preconditionFailure("page \(id) is none") }
-            precondition(last < id, "page \(id) holds less than \(last)")
+            precondition(last.map { $0 < id } ?? true, "page \(id) is behind an entry of its own")
             last = found.last ?? last
             totals.live += found.live
             totals.bytes += page.pointee.memoryBytes
@@ -358,7 +358,7 @@ public final class StreamValue: CollectionValue, @unchecked Sendable {
         }
         precondition(totals.live == length, "\(totals.live) entries, \(length) counted")
         precondition(totals.bytes == pageBytes, "\(totals.bytes) bytes of pages, \(pageBytes) counted")
-        precondition(last <= lastID && firstID == firstEntryID, "\(firstID)...\(lastID), but \(firstEntryID)...\(last)")
+        precondition(last ?? .zero <= lastID && firstID == firstEntryID, "not from \(firstID) to \(lastID)")
         let taken = groups.reduce(0) { $0 + $1.checkInvariants() }
         precondition(taken == ledger.bytes, "\(taken) bytes of groups, \(ledger.bytes) counted")
     }
