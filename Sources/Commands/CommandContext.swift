@@ -33,6 +33,8 @@ public enum BackgroundAnswer: Sendable {
 public struct CommandSettings: Sendable {
     /// Longest string, in bytes (`proto-max-bulk-len`).
     public var maximumStringBytes = 512 << 20
+    /// A collection of more bytes can't grow: with a flash tier, which keeps it in memory as a whole or not at all.
+    public var growingBytes = Int.max
     /// Whether DUMP compresses (`rdbcompression`).
     public var compressesDumps = true
     /// Longest HyperLogLog in the sparse form (`hll-sparse-max-bytes`).
@@ -126,8 +128,12 @@ public struct CommandContext: ~Copyable {
     public var block: BlockRequest?
     /// The key that a call which waited has been woken for, by its place in `keys`; nil in its first run.
     public var served: Int?
+    /// What such a call's request remembers.
+    public var memory: (any Sendable)?
     /// Whether the call is part of a transaction: what would block answers as if its time had run out at once.
     public var isInTransaction = false
+    /// Whether the call may need memory: set by the dispatcher for each.
+    public var mayGrow = false
     /// Where a line for the administrator goes: the server's log.
     public var warn: (@Sendable (String) -> Void)?
     /// For choices that a reply shows. What a call draws before it asks for something isn't drawn again.

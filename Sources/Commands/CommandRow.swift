@@ -20,6 +20,7 @@ public struct CommandFlags: OptionSet, Sendable {
     public static let asking = CommandFlags(rawValue: 1 << 11)
     public static let fast = CommandFlags(rawValue: 1 << 12)
     public static let noAuth = CommandFlags(rawValue: 1 << 13)
+    /// COMMAND INFO doesn't show it.
     public static let mayReplicate = CommandFlags(rawValue: 1 << 14)
     public static let noAsyncLoading = CommandFlags(rawValue: 1 << 15)
     public static let allowBusy = CommandFlags(rawValue: 1 << 16)
@@ -27,6 +28,10 @@ public struct CommandFlags: OptionSet, Sendable {
     public static let movableKeys = CommandFlags(rawValue: 1 << 18)
     /// CLIENT PAUSE doesn't hold it up. COMMAND INFO doesn't show it.
     public static let runsWhilePaused = CommandFlags(rawValue: 1 << 20)
+    /// A client of RESP2 may use it while it has subscriptions. COMMAND INFO doesn't show it.
+    public static let runsWhileSubscribed = CommandFlags(rawValue: 1 << 24)
+    /// Changes subscriptions: as the last, and CLIENT REPLY OFF doesn't hold its replies back.
+    public static let pushes = CommandFlags(rawValue: 1 << 25)
     /// Allowed only where the configuration says so (DEBUG). COMMAND INFO doesn't show it.
     public static let protected = CommandFlags(rawValue: 1 << 19)
 
@@ -51,7 +56,7 @@ public struct CommandFlags: OptionSet, Sendable {
         (.write, "write"), (.readOnly, "readonly"), (.denyOOM, "denyoom"), (.admin, "admin"), (.pubSub, "pubsub"),
         (.noScript, "noscript"), (.blocking, "blocking"), (.loading, "loading"), (.stale, "stale"),
         (.skipMonitor, "skip_monitor"), (.skipSlowLog, "skip_slowlog"), (.asking, "asking"), (.fast, "fast"),
-        (.noAuth, "no_auth"), (.mayReplicate, "may_replicate"), (.noAsyncLoading, "no_async_loading"),
+        (.noAuth, "no_auth"), (.noAsyncLoading, "no_async_loading"),
         (.noMulti, "no_multi"), (.movableKeys, "movablekeys"), (.allowBusy, "allow_busy"),
     ]
 }

@@ -139,8 +139,10 @@ open class Connection: @unchecked Sendable {
 
     /// Appends protocol bytes, by reference if they are many; sent at the end of the turn. Loop only; also during
     /// an `execute`, then behind the replies written so far. After the close: no effect.
-    public final func enqueueOutput(_ bytes: SharedBytes) {
-        loop.enqueue(self) { $0.raw(shared: bytes) }
+    ///
+    /// - Parameter range: the part of the bytes; all of them if there is none.
+    public final func enqueueOutput(_ bytes: SharedBytes, _ range: Range<Int>? = nil) {
+        loop.enqueue(self, bytes, range ?? 0..<bytes.count)
     }
 
     /// Appends what `body` writes, in the connection's RESP version. As `enqueueOutput(_: SharedBytes)`.

@@ -158,6 +158,20 @@ extension EventLoop {
         touch(connection)
     }
 
+    /// Appends a part of shared bytes, as above. Nothing is allocated for a connection that waits for nothing else: a
+    /// message to very many costs each of them a reference.
+    func enqueue(_ connection: Connection, _ bytes: SharedBytes, _ range: Range<Int>) {
+        precondition(isCurrent || core.pointee.isStopping, "output for connection \(connection.id) off its loop")
+        let state = connection.state
+        if state.pointee.isClosed || state.pointee.isClosing { return }
+        if executing === connection { return writer.pointee.raw(shared: bytes, range: range) }
+        sendDeferred()
+        if state.pointee.isClosed { return }
+        state.pointee.pending.append(bytes, range)
+        checkOutputLimit(connection)
+        touch(connection)
+    }
+
     /// Notes the output's size; a client above its limit is closed at the end of the turn.
     func checkOutputLimit(_ connection: Connection) {
         let state = connection.state

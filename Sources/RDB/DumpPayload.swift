@@ -76,6 +76,25 @@ public enum DumpPayload {
     }
 }
 
+extension DumpPayload {
+    /// What a log says of a payload that `decode` found damaged, in Redis' words.
+    public static func complaint(_ payload: ByteSlice) -> String {
+        let form =
+            switch payload.isEmpty ? RDBType.string : payload[0] {
+            case RDBType.string: "String"
+            case RDBLists.ziplist, RDBLists.quicklist: "List ziplist"
+            case RDBLists.quicklist2: "List listpack"
+            case RDBType.hashZipmap: "Zipmap"
+            case RDBType.hashZiplist: "Hash ziplist"
+            case RDBType.hashListpack: "Hash listpack"
+            case RDBSortedSets.ziplist: "Zset ziplist"
+            case RDBSortedSets.listpack: "Zset listpack"
+            default: "Value"
+            }
+        return form + " integrity check failed."
+    }
+}
+
 extension RDBValue {
     /// Throws unless `type` is one that can be decoded.
     static func check(type: UInt8) throws(RDBError) {

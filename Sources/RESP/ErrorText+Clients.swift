@@ -21,6 +21,18 @@ extension ErrorText {
     public static let maxAgeNotInteger: StaticString = "ERR maxage is not an integer or out of range"
     public static let maxAgeNotPositive: StaticString = "ERR maxage should be greater than 0"
     public static let noSuchClient: StaticString = "ERR No such client"
+    public static let subscribeInTransaction: StaticString = "ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"
+    public static let monitorInTransaction: StaticString = "ERR MONITOR isn't allowed for DENY BLOCKING client"
+    public static let replicaKeyspace: StaticString = "ERR Replica can't interact with the keyspace"
+
+    /// `command` with its container, in lower case.
+    public static func subscribed(_ command: ByteSlice) -> [UInt8] {
+        quoting(
+            "ERR Can't execute '", command,
+            """
+            ': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context
+            """)
+    }
 
     /// `option` as the client wrote it, up to a NUL byte, like the next four.
     public static func helloOption(_ option: ByteSlice) -> [UInt8] {
@@ -38,7 +50,8 @@ extension ErrorText {
         quoting("ERR ", ByteSlice(attribute), " cannot contain spaces, newlines or special characters.")
     }
 
-    private static func quoting(_ before: StaticString, _ middle: ByteSlice, _ after: StaticString) -> [UInt8] {
+    /// `middle` up to a NUL byte, as C shows it.
+    static func quoting(_ before: StaticString, _ middle: ByteSlice, _ after: StaticString) -> [UInt8] {
         let shown = middle.firstIndex(of: 0).map { middle.prefix($0) } ?? middle
         return ByteSlice(before).array + shown.array + ByteSlice(after).array
     }

@@ -76,6 +76,21 @@ public final class ClientSession: Connection, @unchecked Sendable {
     /// Arguments of the running call that SLOWLOG must not show. Loop only; emptied after the call.
     public var redactedArguments: [Int] = []
 
+    /// What publishers see of the connection; there is none before the first subscription. Loop only.
+    var subscriber: SessionSubscriber?
+    /// Has subscribed to something. Loop only.
+    var isSubscribed = false
+    /// Has subscribed to something or monitors: not every command is allowed. Loop only.
+    var isRestricted = false
+    /// Channels, patterns and shard channels that it has subscribed to. Any thread reads.
+    public let channelCount = Atomic<Int>(0)
+    public let patternCount = Atomic<Int>(0)
+    public let shardChannelCount = Atomic<Int>(0)
+    /// Bytes that these subscriptions take. Any thread reads.
+    public let subscriptionBytes = Atomic<Int>(0)
+    /// MONITOR. Any thread reads.
+    public let isMonitor = Atomic<Bool>(false)
+
     /// The worker of this connection's loop.
     unowned(unsafe) let worker: LoopWorker  // the core owns the workers and outlives the connections
 
@@ -99,7 +114,11 @@ public final class ClientSession: Connection, @unchecked Sendable {
         return "\(socketPath):0"
     }
 
-    /// What kind of client this is. Any thread. There are only normal ones as long as there is neither replication nor
-    /// publishing.
-    var outputClassShown: OutputClass { .normal }
+    /// What kind of client this is. Any thread. There are no replicas as long as there is no replication.
+    var outputClassShown: OutputClass {
+        let subscriptions =
+            channelCount.load(ordering: .relaxed) + patternCount.load(ordering: .relaxed)
+            + shardChannelCount.load(ordering: .relaxed)
+        return subscriptions > 0 ? .pubsub : .normal
+    }
 }

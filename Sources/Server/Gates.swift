@@ -6,8 +6,9 @@ import Synchronization
 /// What is asked before a command runs. The order is Redis', and clients can see it:
 ///
 /// 1. the command exists (and its subcommand), 2. its arity, 3. it is enabled (DEBUG), 4. the client is authenticated,
-/// 5. allowed in MULTI if that is where the client is, 6. the exclusive gate and pauses of the clients, 7. memory and
-/// storage for commands that may take some.
+/// 5. the client neither has subscriptions nor monitors, or may use it nevertheless, 6. allowed in MULTI if that is
+/// where the client is, 7. the exclusive gate and pauses of the clients, 8. loops keep up with what is published,
+/// 9. memory and storage for commands that may take some.
 ///
 /// A gate that refuses writes the error; the call has had no effect.
 enum Gates {
@@ -42,8 +43,14 @@ enum Gates {
             reply.pointee.error(ErrorText.noAuth)
             return .rejected
         }
+        if session.isRestricted, isOutOfContext(entry, session, reply) { return .rejected }
         if session.isQueueing { return checkInMulti(entry, session, worker) }
         if isHeld(entry, flags, session, worker) { return .parked }
+        if worker.core.subscriptions.isCongested, publishes(entry, worker) {
+            let call = worker.park(session, .publishing)
+            worker.core.subscriptions.whenRelieved { call.arm() }
+            return .parked
+        }
         if entry.pointee.isDenied { return checkMemory(session, worker) }
         return .pass
     }
@@ -108,6 +115,34 @@ enum Gates {
         return .pass
     }
 
+    /// Whether the command sends messages to subscribers, or may do so because keyspace notifications are on.
+    private static func publishes(_ entry: UnsafePointer<CommandIndex.Entry>, _ worker: LoopWorker) -> Bool {
+        let flags = entry.pointee.flags
+        if flags.contains(.mayReplicate) { return true }
+        return flags.contains(.write) && worker.core.store.eventClasses.load(ordering: .relaxed) != 0
+    }
+
+    /// What a connection may not do that has subscribed to something or monitors: replies the error.
+    private static func isOutOfContext(
+        _ entry: UnsafePointer<CommandIndex.Entry>, _ session: ClientSession, _ reply: UnsafeMutablePointer<ReplyWriter>
+    ) -> Bool {
+        let flags = entry.pointee.flags
+        if session.isSubscribed, reply.pointee.version == 2,
+            flags.isDisjoint(with: [.runsWhileSubscribed, .pushes])
+        {
+            entry.pointee.fullName.withSlice { reply.pointee.error(ErrorText.subscribed($0)) }
+            return true
+        }
+        // To Redis a monitor is a replica.
+        if session.isMonitor.load(ordering: .relaxed),
+            !flags.isDisjoint(with: [.write, .readOnly, .mayReplicate])
+        {
+            reply.pointee.error(ErrorText.replicaKeyspace)
+            return true
+        }
+        return false
+    }
+
     /// Whether the command has to wait; if not, whether it may delete what is past due.
     private static func isHeld(
         _ entry: UnsafePointer<CommandIndex.Entry>, _ flags: CommandFlags, _ session: ClientSession,
@@ -147,7 +182,7 @@ enum Gates {
             isWrite: isWrite, now: worker.context.pointee.now, isHolder: isAmongHolders(session))
         guard isHeld else { return false }
         // CLIENT itself stays usable, or nobody could end the pause.
-        if flags.contains(.runsWhilePaused) { return false }
+        if flags.contains(.runsWhilePaused) || session.isMonitor.load(ordering: .relaxed) { return false }
         let call = worker.park(session, .pause)
         worker.core.pause.wait(call)
         return true

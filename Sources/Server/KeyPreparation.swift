@@ -81,9 +81,10 @@ struct KeyPreparation: ~Copyable {
             single = position.shard
             if tier == nil || context.keyspace.isResident(ref) { return .ready }
             let need = entry.pointee.need(context.arguments)
-            if need == .overwrite { return .ready }
+            if need == .overwrite, !context.keyspace.notifies(.new) { return .ready }
             needs.removeAll(keepingCapacity: true)
-            needs.append(need)
+            // Whether the key is new is an event if somebody wants to know.
+            needs.append(need == .overwrite ? .presence : need)
             return settle(&context)
         }
         guard collect(entry, &context) else { return .badKeys }
@@ -176,11 +177,13 @@ struct KeyPreparation: ~Copyable {
             for index in indices { uses.append(KeyUse(argument: index, database: database, need: need)) }
         }
         let store = context.keyspace.store
+        // Whether a key is new is an event if somebody wants to know.
+        let tellsNew = context.keyspace.notifies(.new)
         for use in uses[first...] {
             let bytes = use.key(arguments)
             context.keys.append(
                 KeyRef(bytes: bytes, position: store.placement.position(of: bytes), space: use.database))
-            needs.append(use.need)
+            needs.append(use.need == .overwrite && tellsNew ? .presence : use.need)
         }
         context.declaredKeys = context.keys.count
         if let late = context.late { add(late, &context) }

@@ -1,4 +1,6 @@
 import Keyspace
+import PubSub
+import Synchronization
 
 /// The server's one listener of changes and events of keys: hands them to each who has asked for them, in turn.
 ///
@@ -6,14 +8,17 @@ import Keyspace
 final class KeyspaceObservers: KeyspaceListener {
     let watches: WatchTable
     let waits: WaitTable
+    private let notifications: KeyspaceNotifications
 
-    init(store: KeyspaceStore) {
+    init(store: KeyspaceStore, subscriptions: SubscriptionRegistry) {
         watches = WatchTable(store: store)
         waits = WaitTable(store: store)
+        notifications = KeyspaceNotifications(subscriptions)
     }
 
     func happened(_ changes: [KeyChange], _ events: [KeyEvent], in keyspace: inout LockedKeyspace) {
         watches.happened(changes)
+        notifications.publish(events, EventClasses(rawValue: keyspace.store.eventClasses.load(ordering: .relaxed)))
         waits.happened(changes, in: &keyspace)
     }
 

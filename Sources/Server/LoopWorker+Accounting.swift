@@ -22,7 +22,7 @@ extension LoopWorker {
         if let entry = ran {
             account(session, entry, duration, failed: failed)
         }
-        if session.replyMode != .on { suppress(session, start: start) }
+        if session.replyMode != .on { suppress(session, start: start, ran) }
     }
 
     /// The statistics of a command that has run.
@@ -33,6 +33,7 @@ extension LoopWorker {
         statistics.executed(entry.pointee.number, nanoseconds: nanoseconds, failed: failed)
         Ledger.add(1, to: session.commandCount)
         if nanoseconds >= core.slowNanoseconds.load(ordering: .relaxed) { recordSlow(session, entry, nanoseconds) }
+        showMonitors(session, entry)
         if !session.redactedArguments.isEmpty { session.redactedArguments = [] }
     }
 
@@ -50,15 +51,17 @@ extension LoopWorker {
     }
 
     /// CLIENT REPLY OFF and SKIP.
-    private func suppress(_ session: ClientSession, start: Int) {
+    private func suppress(_ session: ClientSession, start: Int, _ ran: UnsafePointer<CommandIndex.Entry>?) {
+        // What confirms a subscription, and the messages before it, are pushes.
+        let isPush = ran?.pointee.flags.contains(.pushes) == true
         switch session.replyMode {
         case .on: break
         case .off:
-            if !hasSettledReplies { context.pointee.reply.pointee.truncate(to: start) }
+            if !hasSettledReplies, !isPush { context.pointee.reply.pointee.truncate(to: start) }
             hasSettledReplies = false
         case .skipNext: session.replyMode = .skipping
         case .skipping:
-            context.pointee.reply.pointee.truncate(to: start)
+            if !isPush { context.pointee.reply.pointee.truncate(to: start) }
             session.replyMode = .on
         }
     }

@@ -337,6 +337,7 @@ final class LoopWorker: @unchecked Sendable {
         _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>,
         _ body: @Sendable (inout CommandContext) -> Void
     ) -> Bool {
+        context.pointee.mayGrow = entry.pointee.isDenied
         if entry.pointee.flags.contains(.blocking) { return runBlocking(session, body) }
         if let parked = session.parked, let answer = parked.answer {
             parked.answer = nil

@@ -6,6 +6,7 @@ import Frontend
 import Keyspace
 import Persistence
 import Platform
+import PubSub
 import RESP
 import Storage
 import Synchronization
@@ -32,6 +33,10 @@ public final class ServerCore: @unchecked Sendable {
     private let remote = ControlPool()
     let migrationLinks = MigrationLinks()
     let eviction: Eviction
+    /// Who has subscribed to what.
+    let subscriptions: SubscriptionRegistry
+    /// Connections that monitor.
+    let monitorCount = Atomic<Int>(0)
     /// Told of what happens to keys.
     let observers: KeyspaceObservers
     let ticks = Ticks()
@@ -116,7 +121,8 @@ public final class ServerCore: @unchecked Sendable {
         latency = LatencyMonitor(thresholdMilliseconds: Int64(settings.latencyMonitorThresholdMilliseconds))
         rates = InstantaneousRates(nowMilliseconds: Clock.unixMilliseconds())
         eviction = Eviction(store: parts.store)
-        observers = KeyspaceObservers(store: parts.store)
+        subscriptions = SubscriptionRegistry(loops: FrontendConfiguration(settings).threads)
+        observers = KeyspaceObservers(store: parts.store, subscriptions: subscriptions)
         shutdown = ShutdownCoordinator()
         disposalLedger = parts.store.makeLedger()
         maintenance = Maintenance(core: self)
@@ -128,6 +134,9 @@ public final class ServerCore: @unchecked Sendable {
         shutdown.core = self
         gate.core = self
         store.listener = observers
+        subscriptions.wake = { [unowned self] number in
+            loops.loops[number].post { [unowned self] in subscriptions.drain(number) }
+        }
         apply(settings)
         configuration.observe { [unowned self] _, new, changed in change(new, changed) }
     }
@@ -230,10 +239,16 @@ public final class ServerCore: @unchecked Sendable {
         commandSettings.withLock { $0 = CommandSettings(settings) }
         accessMode.withLock { $0 = AccessClock.Mode(settings) }
         CollectionLimits.apply(settings.encodings)
+        store.eventClasses.store(EventClasses(settings.notifyKeyspaceEvents).rawValue, ordering: .relaxed)
         eviction.configure(
             limit: tier == nil ? settings.maxMemoryBytes : 0, policy: settings.maxMemoryPolicy,
             samples: settings.maxMemorySamples)
         tier?.update { $0.apply(settings) }
+        if let tier {
+            // Half of the room: else a collection that is read in leaves no other record any, and from all of it on
+            // no call that needs memory would ever find some.
+            commandSettings.withLock { $0.growingBytes = tier.recordLimit / 2 }
+        }
         slowLog.thresholdMicroseconds = Int64(settings.slowlogThresholdMicroseconds)
         slowLog.setMaximumLength(settings.slowlogMaxLength)
         latency.thresholdMilliseconds = Int64(settings.latencyMonitorThresholdMilliseconds)
@@ -361,6 +376,7 @@ extension ServerCore: FrontendService {
     public func closed(_ connection: Connection) {
         guard let session = connection as? ClientSession else { return }
         worker(session.loop).abandon(session)
+        session.endSubscriptions(drains: false)
     }
 
     public func execute(

@@ -2,6 +2,7 @@ import Bytes
 import Commands
 import Keyspace
 import RESP
+import Synchronization
 import Values
 
 /// Runs commands as the dispatcher would, on one thread and without a storage provider: row, arity, keys, locks, body.
@@ -38,6 +39,33 @@ final class CommandHarness {
     deinit {
         writer.deinitialize(count: 1)
         writer.deallocate()
+    }
+
+    // MARK: Events
+
+    private final class Recorder: KeyspaceListener, @unchecked Sendable {
+        // @unchecked: the harness runs on one thread.
+        var events: [String] = []
+
+        func happened(_ changes: [KeyChange], _ events: [KeyEvent], in keyspace: inout LockedKeyspace) {
+            for event in events {
+                let place = event.database == 0 ? "" : " \(event.database)"
+                self.events.append("\(event.name) \(String(decoding: event.key, as: UTF8.self))\(place)")
+            }
+        }
+    }
+    private let recorder = Recorder()
+
+    /// Has events of all classes recorded.
+    func listen() {
+        store.listener = recorder
+        store.eventClasses.store(.max, ordering: .relaxed)
+    }
+
+    /// The events since the last call, as `event key` or `event key database`.
+    func takeEvents() -> [String] {
+        defer { recorder.events = [] }
+        return recorder.events
     }
 
     /// What commands read of the configuration.

@@ -16,15 +16,19 @@ public struct BlockRequest: Sendable {
     /// Whether the call, run again, would find what it wants under a key with this record; nil: the key doesn't exist.
     /// Called under the key's lock, by any thread; must be right, or the call is run for nothing.
     public let wants: @Sendable (Record?) -> Bool
+    /// What the call must not work out again when it runs again: `CommandContext.memory` then.
+    public let memory: (any Sendable)?
     /// Writes the reply when the time is up.
     public let expired: @Sendable (UnsafeMutablePointer<ReplyWriter>) -> Void
 
     public init(
-        keys: Range<Int>, timeoutMilliseconds: Int64, wants: @escaping @Sendable (Record?) -> Bool,
+        keys: Range<Int>, timeoutMilliseconds: Int64, memory: (any Sendable)? = nil,
+        wants: @escaping @Sendable (Record?) -> Bool,
         expired: @escaping @Sendable (UnsafeMutablePointer<ReplyWriter>) -> Void = { $0.pointee.nullArray() }
     ) {
         self.keys = keys
         self.timeoutMilliseconds = timeoutMilliseconds
+        self.memory = memory
         self.wants = wants
         self.expired = expired
     }

@@ -70,7 +70,7 @@ extension ListCommands {
             case .found(let entry, let list):
                 call.reply.pointee.array(2)
                 call.reply.pointee.bulk(key.bytes)
-                return popOne(&call, entry, list, end)
+                return popOne(&call, key, entry, list, end)
             }
         }
         waitForList(&call, timeout)

@@ -38,7 +38,7 @@ extension SetCommands {
             let set = SetValue()
             for index in 2..<arguments.count { set.add(arguments[index]) }
             let added = set.count
-            call.store(call.key, set)
+            call.store(call.key, set, .set, "sadd")
             call.reply.pointee.integer(added)
         case .found(let entry, let set): changeMembers(&call, entry, set, adds: true)
         }
@@ -59,7 +59,7 @@ extension SetCommands {
         guard let first = firstArgument(arguments, from: 2, of: set, isMember: !adds) else {
             return call.reply.pointee.integer(0)
         }
-        let changed = call.change(entry, set) { set in
+        let changed = call.change(entry, set, call.key, .set, adds ? "sadd" : "srem") { set in
             (first..<arguments.count).reduce(0) { count, index in
                 let isChange = adds ? set.add(arguments[index]) : set.remove(arguments[index])
                 return count + (isChange ? 1 : 0)
@@ -88,15 +88,15 @@ extension SetCommands {
         guard from.set.contains(member) else { return call.reply.pointee.integer(0) }
         call.reply.pointee.integer(1)
         if source.bytes == target.bytes { return }
-        call.change(from.entry, from.set) { _ = $0.remove(member) }
+        call.change(from.entry, from.set, source, .set, "srem") { _ = $0.remove(member) }
         if isThere { return }
         // Found again: the source's entry may be gone, which moves entries.
         if case .found(let entry, let set) = call.collection(target, SetValue.self, isRead: false) {
-            call.change(entry, set) { _ = $0.add(member) }
+            call.change(entry, set, target, .set, "sadd") { _ = $0.add(member) }
         } else {
             let set = SetValue()
             set.add(member)
-            call.store(target, set)
+            call.store(target, set, .set, "sadd")
         }
     }
 

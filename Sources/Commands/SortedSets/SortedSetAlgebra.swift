@@ -31,7 +31,7 @@ private enum ScoredSource {
     func forEach(_ body: (ByteSlice, Double) -> Bool) {
         switch self {
         case .none: return
-        case .set(let value): value.forEach { member in member.withText { body($0, 1) } }
+        case .set(let value): value.forEach { member in member.withBytes { body($0, 1) } }
         case .sorted(let value): value.forEach(body)
         }
     }

@@ -54,7 +54,9 @@ extension SortedSetCommands {
                     reply.pointee.bulk(member)
                     reply.pointee.double(score)
                 }
-                return call.change(entry, value) { $0.removeSubrange(place..<place + 1) }
+                return call.change(entry, value, key, .sortedSet, fromEnd ? "zpopmax" : "zpopmin") {
+                    $0.removeSubrange(place..<place + 1)
+                }
             }
         }
         waitForSortedSet(&call, timeout)

@@ -83,8 +83,8 @@ struct SortLines: ~Copyable {
     private static func tie(
         _ left: Line, _ right: Line, _ elements: [Listpack.Item], isDescending: Bool
     ) -> Bool {
-        let order = elements[Int(left.element)].withText { text in
-            elements[Int(right.element)].withText { text.compare($0) }
+        let order = elements[Int(left.element)].withBytes { text in
+            elements[Int(right.element)].withBytes { text.compare($0) }
         }
         if order == 0 { return left.element < right.element }
         return isDescending ? order > 0 : order < 0

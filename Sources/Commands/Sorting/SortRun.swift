@@ -79,7 +79,7 @@ struct SortRun: ~Copyable {
             guard weigh(by, &call) else { return lookups.ask(&call) ? .asks : .notNumbers }
         } else if request.isAlphabetic {
             for element in lines.elements {
-                element.withText { lines.append(text: $0, isCollated: request.destination == nil) }
+                element.withBytes { lines.append(text: $0, isCollated: request.destination == nil) }
             }
         } else {
             for element in lines.elements {
@@ -144,7 +144,7 @@ struct SortRun: ~Copyable {
                 let isCollated = request.destination == nil
                 switch held {
                 case .nothing: lines.append(text: nil, isCollated: isCollated)
-                case .item(let item): item.withText { lines.append(text: $0, isCollated: isCollated) }
+                case .item(let item): item.withBytes { lines.append(text: $0, isCollated: isCollated) }
                 case .record(let record): record.withString { lines.append(text: $0, isCollated: isCollated) }
                 }
             } else if let weight = Self.weight(held) {
@@ -235,12 +235,12 @@ struct SortRun: ~Copyable {
     private func store(_ order: [Int], _ held: [Held], _ call: inout CommandContext) {
         let list = ListValue()
         if request.gets.isEmpty {
-            for number in order { lines.elements[number].withText { list.push($0, .right) } }
+            for number in order { lines.elements[number].withBytes { list.push($0, .right) } }
         }
         for what in held {
             switch what {
             case .nothing: list.push(.empty, .right)
-            case .item(let item): item.withText { list.push($0, .right) }
+            case .item(let item): item.withBytes { list.push($0, .right) }
             case .record(let record): record.withString { list.push($0, .right) }
             }
         }

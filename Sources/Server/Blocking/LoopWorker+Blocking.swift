@@ -51,9 +51,13 @@ extension LoopWorker {
     /// Runs a body that may wait. The shards of its keys are locked, and are unlocked when it returns. False: it waits.
     func runBlocking(_ session: ClientSession, _ body: @Sendable (inout CommandContext) -> Void) -> Bool {
         let call = session.blocked
-        if case .claimed(let key)? = call?.fate { context.pointee.served = key }
+        if let call, case .claimed(let key) = call.fate {
+            context.pointee.served = key
+            context.pointee.memory = call.request.memory
+        }
         body(&context.pointee)
         context.pointee.served = nil
+        context.pointee.memory = nil
         guard let request = context.pointee.block else {
             if let call {
                 session.blocked = nil

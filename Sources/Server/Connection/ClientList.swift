@@ -33,7 +33,7 @@ enum ClientList {
         }
     }
 
-    /// The types that CLIENT LIST and KILL know. There are no replicas and subscribers yet.
+    /// The types that CLIENT LIST and KILL know. There are no replicas yet.
     enum Kind {
         case normal, replica, pubsub, master
 
@@ -115,7 +115,9 @@ enum ClientList {
         line.number("idle", max(0, scene.monotonicMilliseconds - session.lastInteraction.current) / 1000)
         line.text("flags", flags(session))
         line.number("db", session.database.load(ordering: .relaxed))
-        for field in ["sub", "psub", "ssub"] { line.number(field, 0) }
+        line.number("sub", session.channelCount.load(ordering: .relaxed))
+        line.number("psub", session.patternCount.load(ordering: .relaxed))
+        line.number("ssub", session.shardChannelCount.load(ordering: .relaxed))
         line.number("multi", session.queuedCommands.load(ordering: .relaxed))
         line.number("qbuf", input)
         line.number("qbuf-free", free)
@@ -127,7 +129,9 @@ enum ClientList {
         line.number("obl", isCaller ? scene.replyBytes : 0)
         line.number("oll", session.outputBlocks.current)
         line.number("omem", output)
-        line.number("tot-mem", session.footprintBytes + input + free + arguments + queued + output)
+        let subscriptions = session.subscriptionBytes.load(ordering: .relaxed)
+        line.number(
+            "tot-mem", session.footprintBytes + input + free + arguments + queued + output + subscriptions)
         line.text("events", (waits ? "" : "r") + (output > 0 ? "w" : ""))
         line.text("cmd", command < 0 ? "NULL" : session.worker.core.index[command].pointee.fullName)
         line.bytes("user", names.user)
@@ -142,6 +146,7 @@ enum ClientList {
 
     private static func flags(_ session: ClientSession) -> String {
         var flags = ""
+        if session.isMonitor.load(ordering: .relaxed) { flags += "O" }
         if session.outputClassShown == .replica { flags += "S" }
         if session.outputClassShown == .pubsub { flags += "P" }
         if session.queuedCommands.load(ordering: .relaxed) >= 0 { flags += "x" }

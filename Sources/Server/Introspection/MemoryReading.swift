@@ -63,6 +63,7 @@ extension ServerCore {
         loops.connections().reduce(0) { sum, connection in
             sum + Self.connectionBytes + connection.queryBufferBytes.current + connection.queryBufferFreeBytes.current
                 + connection.outputBytes.current
+                + ((connection as? ClientSession)?.subscriptionBytes.load(ordering: .relaxed) ?? 0)
         }
     }
 

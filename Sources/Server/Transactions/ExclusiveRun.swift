@@ -159,6 +159,7 @@ extension LoopWorker {
             switch preparation.pointee.lock(command.entry, &context.pointee, known: nil) {
             case .ready, .reserved:
                 // Nothing was reserved when the transaction began, and since then nobody else has run.
+                context.pointee.mayGrow = command.entry.pointee.isDenied
                 body(&context.pointee)
                 preparation.pointee.unlock(&context.pointee)
                 guard case .moreKeys(let late)? = context.pointee.request else { return true }

@@ -133,6 +133,7 @@ extension LoopWorker {
         for (number, command) in commands.enumerated() {
             let record = begin(command, session)
             preparation.pointee.takeKeys(ofCommand: number, &context.pointee)
+            context.pointee.mayGrow = command.entry.pointee.isDenied
             command.entry.pointee.body?(&context.pointee)
             precondition(
                 context.pointee.request == nil, "\(command.entry.pointee.fullName) asked for something under locks")

@@ -78,7 +78,7 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
 
     public func contains(_ member: Listpack.Item) -> Bool {
         if let integers, case .integer(let number) = member { return integers.contains(number) }
-        return member.withText { contains($0) }
+        return member.withBytes { contains($0) }
     }
 
     /// Adds a member. Returns whether it is new.
@@ -94,7 +94,7 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
     @discardableResult
     public func add(_ member: Listpack.Item) -> Bool {
         if integers != nil, case .integer(let number) = member { return add(number) }
-        return member.withText { add($0) }
+        return member.withBytes { add($0) }
     }
 
     private func add(_ number: Int64) -> Bool {
@@ -125,7 +125,7 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
         if integers != nil, times == nil, case .integer(let number) = member {
             return integers?.remove(number) ?? false
         }
-        return member.withText { remove($0) }
+        return member.withBytes { remove($0) }
     }
 
     private func becomeTable() {

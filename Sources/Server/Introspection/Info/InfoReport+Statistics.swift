@@ -26,8 +26,11 @@ extension InfoReport {
         info.zeros("evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time")
         info.field("keyspace_hits", totals.hits)
         info.field("keyspace_misses", totals.misses)
+        info.field("pubsub_channels", core.subscriptions.topicCount(.channel))
+        info.field("pubsub_patterns", core.subscriptions.topicCount(.pattern))
+        info.field("pubsubshard_channels", core.subscriptions.topicCount(.shardChannel))
         info.zeros(
-            "pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks")
+            "latest_fork_usec", "total_forks")
         info.field("migrate_cached_sockets", core.migrationLinks.count)
         info.zeros(
             "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
