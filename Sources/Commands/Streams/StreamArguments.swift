@@ -97,7 +97,7 @@ extension CommandContext {
 }
 
 extension ReplyWriter {
-    mutating func bulk(_ id: StreamID) { id.withBytes { bulk($0) } }
+    mutating func bulk(_ id: StreamID) { id.withText { bulk($0) } }
 
     /// An entry: its ID, and its fields and values in turn.
     mutating func entry(_ entry: StreamEntry) {

@@ -90,7 +90,7 @@ struct DatasetDigest: Equatable {
     private mutating func mix(_ stream: StreamValue) {
         mix(number: 6)
         stream.forEach { entry in
-            entry.id.withBytes(separator: UInt8(ascii: ".")) { mix($0) }
+            entry.id.withText(separator: UInt8(ascii: ".")) { mix($0) }
             entry.forEach { field, value in
                 field.withBytes { mix($0) }
                 value.withBytes { mix($0) }
