@@ -46,7 +46,9 @@ enum Gates {
         if session.isRestricted, isOutOfContext(entry, session, reply) { return .rejected }
         if session.isQueueing { return checkInMulti(entry, session, worker) }
         if isHeld(entry, flags, session, worker) { return .parked }
-        if worker.core.subscriptions.isCongested, publishes(entry, worker) {
+        if !flags.isDisjoint(with: [.write, .mayReplicate]), worker.core.subscriptions.isCongested,
+            publishes(entry, worker)
+        {
             let call = worker.park(session, .publishing)
             worker.core.subscriptions.whenRelieved { call.arm() }
             return .parked

@@ -33,7 +33,8 @@ enum PubSubCommands {
                 summary: "Tells who listens to what.", complexity: "See the subcommands.", subcommands: looking),
             CommandRow(
                 "monitor", arity: 1, [.admin, .noScript, .loading, .stale, .runsUnderLocks],
-                [.admin, .slow, .dangerous], group: .server, since: "1.0.0", summary: "Shows all calls as they are executed.",
+                [.admin, .slow, .dangerous], group: .server, since: "1.0.0",
+                summary: "Shows all calls as they are executed.",
                 complexity: "O(1), and O(N) for N monitors with each call afterwards", Monitoring.begin),
         ]
 
