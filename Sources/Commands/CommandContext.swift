@@ -8,8 +8,12 @@ public enum BackgroundRequest: Sendable {
     case walk(WalkRequest)
     /// That the count of a database's keys is exact.
     case exactCount(database: Int)
+    /// Keys that the call needs besides those its arguments name: see LateKeys.
+    case moreKeys(LateKeys)
     /// Anything that may take long: run on a control thread.
     case job(@Sendable () -> BackgroundAnswer)
+    /// What waits for another server: run where it holds up no other job.
+    case remote(@Sendable () -> BackgroundAnswer)
     /// A job that changes keys: no transaction has the server for itself meanwhile.
     case change(@Sendable () -> BackgroundAnswer)
 }
@@ -39,6 +43,9 @@ public struct CommandSettings: Sendable {
     public var lfuDecayMinutes = 1
     /// Whether the policy is an LFU one (OBJECT FREQ instead of IDLETIME).
     public var isLFU = false
+    /// Whether values that are small integers count as shared (OBJECT REFCOUNT): not where each has its own LRU or LFU
+    /// word to be evicted by.
+    public var sharesIntegers = true
     public init() {}
 }
 
@@ -78,6 +85,15 @@ public struct KeyRefs: ~Copyable {
         count &+= 1
     }
 
+    /// Forgets the refs, and gives back memory that few calls need.
+    public mutating func trim() {
+        count = 0
+        guard capacity > 4096 else { return }
+        base.deallocate()
+        capacity = 64
+        base = .allocate(capacity: capacity)
+    }
+
     @usableFromInline
     mutating func grow() {
         let fresh = UnsafeMutablePointer<KeyRef>.allocate(capacity: capacity * 2)
@@ -97,6 +113,10 @@ public struct CommandContext: ~Copyable {
     public var arguments: Arguments
     /// The refs of the call's keys, in the order of the row's specifications (or of its custom plan).
     public var keys = KeyRefs()
+    /// How many of them the arguments name; the others are `late`'s.
+    public var declaredKeys = 0
+    /// The keys that the call has asked for in an earlier run.
+    public var late: LateKeys?
     public var keyspace: LockedKeyspace
     /// Where the reply goes: the connection's, set by the dispatcher.
     public var reply: UnsafeMutablePointer<ReplyWriter>

@@ -42,8 +42,8 @@ public struct CommandFlags: OptionSet, Sendable {
     public static let endsMulti = CommandFlags(rawValue: 1 << 26)
     /// EXEC.
     public static let runsQueue = CommandFlags(rawValue: 1 << 30)
-    /// Has no keys, takes no lock of a shard and asks for nothing: a transaction can run it under the locks of its keys.
-    /// Without this a command without keys has its transaction run behind the exclusive gate.
+    /// Has no keys, takes no lock of a shard and asks for nothing: a transaction can run it under the locks of its
+    /// keys. Without this a command without keys has its transaction run behind the exclusive gate.
     public static let runsUnderLocks = CommandFlags(rawValue: 1 << 29)
     /// Has keys, but takes locks of shards too or asks for something (`BackgroundRequest`): a transaction with it
     /// needs the exclusive gate.
@@ -132,6 +132,8 @@ public struct KeySpec: Sendable {
         case index(Int)
         /// Behind this word, searched from an index on (negative: backwards from the end).
         case keyword(StaticString, startFrom: Int)
+        /// Nowhere that a specification could say.
+        case unknown
     }
     public enum Find: Sendable {
         /// Up to `last` (relative to the first key; negative: from the end), each `step`-th; `limit` 0 or 1: no
@@ -139,6 +141,8 @@ public struct KeySpec: Sendable {
         case range(last: Int, step: Int, limit: Int)
         /// A count at `index` (relative to the beginning), keys from `first` on.
         case count(index: Int, first: Int, step: Int)
+        /// With an unknown beginning: appends the indices of one call's keys; nil: the arguments name none.
+        case unknown((@Sendable (Arguments, inout [Int]) -> Void)?)
     }
     public let flags: Flags
     public let begin: Begin
@@ -277,6 +281,7 @@ extension KeySpec {
         case .keyword(let word, let start):
             guard let at = find(word, start, arguments) else { return true }
             first = at + 1
+        case .unknown: break
         }
         switch find {
         case .range(let last, let step, let limit):
@@ -292,6 +297,7 @@ extension KeySpec {
             let start = first + offset
             guard start + (Int(count) - 1) * step < arguments.count else { return false }
             for number in 0..<Int(count) { indices.append(start + number * step) }
+        case .unknown(let append): append?(arguments, &indices)
         }
         return true
     }

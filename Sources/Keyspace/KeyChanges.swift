@@ -167,6 +167,9 @@ extension LockedKeyspace {
     @usableFromInline
     func space(of entry: Entry) -> Int { (entry.partition - partitions) / Position.shardCount }
 
+    /// Tells now what has happened, for one who wants to see listeners as the call leaves them. The locks stay.
+    public mutating func tell() { if hasNews { deliver() } }
+
     /// Hands over the events so far, not the changes: what follows is told to the same listeners by other means.
     public mutating func tellEvents() {
         if events.isEmpty { return }

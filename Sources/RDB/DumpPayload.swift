@@ -1,5 +1,6 @@
 import Bytes
 import Synchronization
+import Values
 
 // DUMP's payload:
 //
@@ -12,6 +13,15 @@ public enum DumpPayload {
     static let footerBytes = 10
     /// Whether payloads with a wrong checksum are taken: tests make some by hand.
     public static let takesWrongChecksums = Atomic<Bool>(false)
+
+    /// Appends the payload of a record's value.
+    public static func append(of record: Record, compresses: Bool, to buffer: inout ByteBuffer) {
+        if let collection = record.collection {
+            append(.collection(collection), compresses: compresses, to: &buffer)
+        } else {
+            record.withString { append(.string(.view($0)), compresses: compresses, to: &buffer) }
+        }
+    }
 
     /// Appends the payload of `value` to `buffer`. O(n).
     public static func append(_ value: RDBValue, compresses: Bool = true, to buffer: inout ByteBuffer) {

@@ -61,6 +61,8 @@ public final class ClientSession: Connection, @unchecked Sendable {
 
     /// The call that waits, if one does. Loop only.
     var parked: ParkedCall?
+    /// The running call holds up those that write. Loop only.
+    var holdsWriters = false
     /// The call that waits for a key, if one does: it stays while the call, claimed, waits for flash. Loop only.
     var blocked: BlockedCall?
     /// Requests, from the parked one on, whose cold keys have been asked for. Loop only.
@@ -70,6 +72,18 @@ public final class ClientSession: Connection, @unchecked Sendable {
     /// A call waits for the flash tier (a key, memory, or a background job) or behind a key that is reserved. Any thread
     /// reads.
     public let waitsForFlash = Atomic<Bool>(false)
+
+    /// Client-side caching: options and messages. Any thread.
+    let tracking: TrackingClient
+    /// Whether reads are remembered: tracking is on, and not in broadcasting mode. Loop only.
+    var remembersReads = false
+    /// CLIENT CACHING was called: counts for the next command. Loop only.
+    var hasChosenCaching = false
+    /// Messages about this connection's own calls, until their replies are written. Loop only.
+    var ownInvalidations: [TrackingMessage] = []
+
+    /// What the list of prefixes takes. Loop only.
+    var prefixBytes = 0 { didSet { hold(prefixBytes - oldValue) } }
 
     /// Arguments of the running call that SLOWLOG must not show. Loop only; emptied after the call.
     public var redactedArguments: [Int] = []
@@ -94,7 +108,14 @@ public final class ClientSession: Connection, @unchecked Sendable {
 
     init(_ seed: consuming ConnectionSeed, worker: LoopWorker) {
         self.worker = worker
+        tracking = TrackingClient(id: seed.id)
         super.init(seed)
+        tracking.attach(self)
+    }
+
+    /// The running call has changed every key there was: after its reply that is told too. Loop only.
+    func noteEverythingChanged() {
+        if tracking.options != nil { ownInvalidations.append(.invalidateAll) }
     }
 
     /// Whether a name leaves CLIENT LIST readable: printable ASCII without blanks. The empty one takes the name away.

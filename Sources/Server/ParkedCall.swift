@@ -37,6 +37,8 @@ final class ParkedCall: FaultWaiter, @unchecked Sendable {
     let reason: Reason
     /// What a background job found.
     var answer: BackgroundAnswer?
+    /// The keys that its body has asked for.
+    var late: LateKeys?
     /// How often the call has been parked.
     let attempts: Int
 

@@ -52,6 +52,10 @@ extension CommandSettings {
         sparseHyperLogLogBytes = settings.encodings.hllSparseMaxBytes
         lfuDecayMinutes = settings.lfuDecayMinutes
         isLFU = settings.maxMemoryPolicy.isLFU
+        switch settings.maxMemoryPolicy {
+        case .volatileLRU, .volatileLFU, .allKeysLRU, .allKeysLFU: sharesIntegers = settings.maxMemoryBytes == 0
+        case .volatileRandom, .volatileTTL, .allKeysRandom, .noEviction: sharesIntegers = true
+        }
     }
 }
 

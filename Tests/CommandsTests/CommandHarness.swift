@@ -128,6 +128,7 @@ final class CommandHarness {
 
     private func execute(_ row: CommandRow, _ arguments: RESP.Arguments, _ body: (inout CommandContext) -> Void) {
         context.answer = nil
+        context.late = nil
         while true {
             prepare(row, arguments)
             var shards: [Int] = []
@@ -148,7 +149,11 @@ final class CommandHarness {
             }
             precondition(writer.pointee.count == before, "\(row.name) asked for something and replied")
             context.request = nil
-            context.answer = answer(request)
+            if case .moreKeys(let late) = request {
+                context.late = late
+            } else {
+                context.answer = answer(request)
+            }
         }
     }
 
@@ -161,6 +166,10 @@ final class CommandHarness {
         // A plan can't know how many databases there are: a key in one that isn't is left out, the command replies.
         for use in Self.uses(row, arguments, database) where use.database < store.databases {
             context.keys.append(context.keyspace.ref(use.key(arguments), database: use.database))
+        }
+        context.declaredKeys = context.keys.count
+        if let late = context.late {
+            for index in 0..<late.count { context.keys.append(context.keyspace.ref(late[index], database: database)) }
         }
     }
 
@@ -193,7 +202,8 @@ final class CommandHarness {
         switch request {
         case .walk(let walk): .walked(self.walk(walk))
         case .exactCount(let database): .counted(store.counts(database: database).keys)  // exact without a provider
-        case .job(let job), .change(let job): job()
+        case .job(let job), .remote(let job), .change(let job): job()
+        case .moreKeys: preconditionFailure("more keys are added, not answered")
         }
     }
 

@@ -37,7 +37,8 @@ import Values
     }
 
     private static func string(_ bytes: [UInt8]) -> [UInt8] {
-        bytes.count < 64 ? [UInt8(bytes.count)] + bytes : [UInt8(bytes.count >> 8) | 0x40, UInt8(bytes.count & 255)] + bytes
+        let high: [UInt8] = bytes.count < 64 ? [] : [UInt8(bytes.count >> 8) | 0x40]
+        return high + [UInt8(bytes.count & 255)] + bytes
     }
 
     private static func decoded(_ body: [UInt8]) throws -> CollectionValue? {

@@ -140,13 +140,7 @@ extension GeoCommands {
     private static func store(
         _ call: inout CommandContext, _ result: SortedSetValue, search: Bool, count: Int = 0
     ) {
-        let destination = call.keys[1]
-        if result.count > 0 {
-            call.store(destination, result)
-            call.keyspace.notify(.sortedSet, search ? "geosearchstore" : "georadiusstore", destination)
-        } else if call.keyspace.delete(destination) {
-            call.keyspace.notify(.generic, "del", destination)
-        }
+        call.store(call.keys[1], result, .sortedSet, search ? "geosearchstore" : "georadiusstore")
         call.reply.pointee.integer(count)
     }
 

@@ -122,12 +122,13 @@ extension HyperLogLogCommands {
     }
 
     private static func countUnion(_ call: inout CommandContext) {
-        guard let histogram = withUnion(&call, { _, registers, _ in HyperLogLog.histogram(unpacked: registers) }) else { return }
+        let histogram = withUnion(&call) { _, registers, _ in HyperLogLog.histogram(unpacked: registers) }
+        guard let histogram else { return }
         call.reply.pointee.integer(Int64(bitPattern: HyperLogLog.estimate(histogram)))
     }
 
-    /// Calls `body` with the registers of all keys together, a byte each, and whether one of them is dense; not if one is
-    /// no HyperLogLog or damaged: the error has been replied, and nil is returned.
+    /// Calls `body` with the registers of all keys together, a byte each, and whether one of them is dense; not if one
+    /// is no HyperLogLog or damaged: the error has been replied, and nil is returned.
     private static func withUnion<R>(
         _ call: inout CommandContext, _ body: (inout CommandContext, UnsafeMutablePointer<UInt8>, Bool) -> R
     ) -> R? {

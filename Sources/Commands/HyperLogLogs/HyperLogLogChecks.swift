@@ -88,8 +88,8 @@ extension HyperLogLogCommands {
         return nil
     }
 
-    /// For powers of ten up to ten million: a dense and a sparse one agree, and the estimate is not further off than six
-    /// times the expected error.
+    /// For powers of ten up to ten million: a dense and a sparse one agree, and the estimate is not further off than
+    /// six times the expected error.
     private static func checkEstimates(seed: UInt64, limitBytes: Int) -> String? {
         var dense = HyperLogLogDraft()
         _ = dense.makeDense()

@@ -27,13 +27,7 @@ extension KeyCommands {
         guard let entry = context.keyspace.read(context.key) else { return context.reply.pointee.null() }
         var payload = ByteBuffer()
         let compresses = context.settings.compressesDumps
-        if let collection = entry.record.collection {
-            DumpPayload.append(.collection(collection), compresses: compresses, to: &payload)
-        } else {
-            entry.record.withString {
-                DumpPayload.append(.string(.view($0)), compresses: compresses, to: &payload)
-            }
-        }
+        DumpPayload.append(of: entry.record, compresses: compresses, to: &payload)
         context.reply.pointee.bulk(payload.slice)
     }
 

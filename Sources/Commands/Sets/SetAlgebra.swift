@@ -136,23 +136,23 @@ extension SetCommands {
         call.reply.pointee.integer(count)
     }
 
-    static func sunion(_ call: inout CommandContext) {
+    static func sunion(_ call: inout CommandContext) { reply(&call, union) }
+
+    static func sunionstore(_ call: inout CommandContext) { store(&call, "sunionstore", union) }
+
+    static func sdiff(_ call: inout CommandContext) { reply(&call, difference) }
+
+    static func sdiffstore(_ call: inout CommandContext) { store(&call, "sdiffstore", difference) }
+
+    private static func reply(_ call: inout CommandContext, _ combine: ([SetValue?]) -> SetValue) {
         guard let sets = sets(&call, from: 0) else { return }
-        reply(union(sets), call)
+        reply(combine(sets), call)
     }
 
-    static func sunionstore(_ call: inout CommandContext) {
+    private static func store(
+        _ call: inout CommandContext, _ event: StaticString, _ combine: ([SetValue?]) -> SetValue
+    ) {
         guard let sets = sets(&call, from: 1) else { return }
-        store(union(sets), "sunionstore", &call)
-    }
-
-    static func sdiff(_ call: inout CommandContext) {
-        guard let sets = sets(&call, from: 0) else { return }
-        reply(difference(sets), call)
-    }
-
-    static func sdiffstore(_ call: inout CommandContext) {
-        guard let sets = sets(&call, from: 1) else { return }
-        store(difference(sets), "sdiffstore", &call)
+        store(combine(sets), event, &call)
     }
 }

@@ -2,7 +2,8 @@ import Bytes
 import Values
 
 // Sorted sets in RDB. 17: a listpack of member, score, member, score ...; 5: pairs of a string and eight bytes of a
-// double, from the highest to the lowest; 3: the double as text, of old versions; 12: a ziplist of member, score ..., of servers before 7.0.
+// double, from the highest to the lowest; 3: the double as text, of old versions; 12: a ziplist of member, score ...,
+// of servers before 7.0.
 
 enum RDBSortedSets {
     static let text: UInt8 = 3

@@ -49,7 +49,10 @@ extension LoopWorker {
     }
 
     /// Runs a body that may wait. The shards of its keys are locked, and are unlocked when it returns. False: it waits.
-    func runBlocking(_ session: ClientSession, _ body: @Sendable (inout CommandContext) -> Void) -> Bool {
+    func runBlocking(
+        _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>,
+        _ body: @Sendable (inout CommandContext) -> Void
+    ) -> Bool {
         let call = session.blocked
         if let call, case .claimed(let key) = call.fate {
             context.pointee.served = key
@@ -59,6 +62,7 @@ extension LoopWorker {
         context.pointee.served = nil
         context.pointee.memory = nil
         guard let request = context.pointee.block else {
+            remember(session, entry)
             if let call {
                 session.blocked = nil
                 core.observers.waits.served(call, &context.pointee)

@@ -99,7 +99,8 @@ enum ClientList {
         let names = session.names.withLock { $0 }
         let waits = session.waitsForFlash.load(ordering: .relaxed) || session.isBlocked.load(ordering: .relaxed)
         let arguments = isCaller ? scene.argumentBytes : session.parkedBytes.load(ordering: .relaxed)
-        let input = isCaller ? scene.inputBytes : session.queryBufferBytes.current
+        let parsed = isCaller ? 0 : session.parsedBytes.current
+        let input = isCaller ? scene.inputBytes : max(0, session.queryBufferBytes.current - parsed)
         let queued = session.queuedBytes.load(ordering: .relaxed)
         let free = session.queryBufferFreeBytes.current
         let output = session.outputBytes.current
@@ -121,7 +122,7 @@ enum ClientList {
         line.number("multi", session.queuedCommands.load(ordering: .relaxed))
         line.number("qbuf", input)
         line.number("qbuf-free", free)
-        line.number("argv-mem", arguments)
+        line.number("argv-mem", arguments + parsed)
         line.number("multi-mem", queued)
         // A reply is written to a buffer of the loop; the connection itself has one only for what is not sent yet.
         line.number("rbs", 0)
@@ -129,13 +130,11 @@ enum ClientList {
         line.number("obl", isCaller ? scene.replyBytes : 0)
         line.number("oll", session.outputBlocks.current)
         line.number("omem", output)
-        let subscriptions = session.subscriptionBytes.load(ordering: .relaxed)
-        line.number(
-            "tot-mem", session.footprintBytes + input + free + arguments + queued + output + subscriptions)
+        line.number("tot-mem", session.memoryBytes + (isCaller ? input + arguments : 0))
         line.text("events", (waits ? "" : "r") + (output > 0 ? "w" : ""))
         line.text("cmd", command < 0 ? "NULL" : session.worker.core.index[command].pointee.fullName)
         line.bytes("user", names.user)
-        line.number("redir", -1)
+        line.number("redir", session.tracking.options?.redirection ?? -1)
         line.number("resp", session.shownVersion.load(ordering: .relaxed))
         line.bytes("lib-name", names.libraryName)
         line.bytes("lib-ver", names.libraryVersion)
@@ -153,6 +152,11 @@ enum ClientList {
         if session.isBlocked.load(ordering: .relaxed) { flags += "b" }
         if session.hasBrokenWatch.load(ordering: .relaxed) { flags += "d" }
         if session.waitsForFlash.load(ordering: .relaxed) { flags += "f" }
+        if let options = session.tracking.options {
+            flags += "t"
+            if options.isBroken { flags += "R" }
+            if options.isBroadcast { flags += "B" }
+        }
         if case .unix = session.localAddress { flags += "U" }
         if session.isExemptFromEviction.load(ordering: .relaxed) { flags += "e" }
         if session.leavesNoTraces.load(ordering: .relaxed) { flags += "T" }

@@ -23,13 +23,14 @@ enum ConnectionCommands {
             tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
             documentation: ConnectionSyntax.ping, ping),
         CommandRow(
-            "echo", arity: 2, [.loading, .stale, .fast, .runsUnderLocks], [.fast, .connection], group: .connection, since: "1.0.0",
-            summary: "Answers with the message.", complexity: "O(1)", documentation: ConnectionSyntax.echo
+            "echo", arity: 2, [.loading, .stale, .fast, .runsUnderLocks], [.fast, .connection], group: .connection,
+            since: "1.0.0", summary: "Answers with the message.", complexity: "O(1)",
+            documentation: ConnectionSyntax.echo
         ) { $0.reply.pointee.bulk($0.arguments[1]) },
         CommandRow(
-            "select", arity: 2, [.loading, .stale, .fast, .runsUnderLocks, .selectsDatabase], [.fast, .connection], group: .connection, since: "1.0.0",
-            summary: "Chooses the database of the commands that follow.", complexity: "O(1)",
-            documentation: ConnectionSyntax.select, select),
+            "select", arity: 2, [.loading, .stale, .fast, .runsUnderLocks, .selectsDatabase], [.fast, .connection],
+            group: .connection, since: "1.0.0", summary: "Chooses the database of the commands that follow.",
+            complexity: "O(1)", documentation: ConnectionSyntax.select, select),
         CommandRow(
             "reset", arity: 1,
             [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy, .endsMulti, .runsWhileSubscribed],
@@ -94,6 +95,7 @@ enum ConnectionCommands {
         session.leavesNoTraces.store(false, ordering: .relaxed)
         context.keyspace.leavesTraces = true
         session.replyMode = .on
+        TrackingCommands.turnOff(session)
         session.names.withLock {
             $0.name = []
             $0.user = ClientSession.defaultUser

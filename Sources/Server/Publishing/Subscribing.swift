@@ -109,7 +109,8 @@ extension ClientSession {
         shardChannelCount.store(shards, ordering: .relaxed)
         let names = subscriber?.nameBytes ?? 0
         let count = channels + patterns + shards
-        subscriptionBytes.store(names + count * Self.subscriptionOverheadBytes, ordering: .relaxed)
+        let bytes = names + count * Self.subscriptionOverheadBytes
+        hold(bytes - subscriptionBytes.exchange(bytes, ordering: .relaxed))
         isSubscribed = count > 0
         // Subscribers have output limits of their own and are never idle.
         outputClass = isSubscribed ? .pubsub : .normal

@@ -1,7 +1,7 @@
-// Places on earth as numbers: the score of a place in a sorted set. Longitude and latitude are each cut in halves `step`
-// times; which half it was each time are the bits, interleaved, those of the longitude in the higher places. Places
-// whose numbers begin alike are near each other, so a box of the grid is a range of scores. With 26 steps the 52 bits
-// are exact in a double.
+// Places on earth as numbers: the score of a place in a sorted set. Longitude and latitude are each cut in halves
+// `step` times; which half it was each time are the bits, interleaved, those of the longitude in the higher places.
+// Places whose numbers begin alike are near each other, so a box of the grid is a range of scores. With 26 steps the 52
+// bits are exact in a double.
 
 /// A longitude and a latitude in degrees.
 public struct GeoPoint: Sendable {
@@ -130,8 +130,8 @@ public struct GeoHash: Equatable, Sendable {
         return GeoHash(bits: move(Self.gather(bits >> 1), x) << 1 | move(Self.gather(bits), y), step: step)
     }
 
-    /// The eleven letters of a geohash as the world knows it: of the same place in a grid that reaches from pole to pole.
-    /// Of the last letter no bit is known, it is always "0".
+    /// The eleven letters of a geohash as the world knows it: of the same place in a grid that reaches from pole to
+    /// pole. Of the last letter no bit is known, it is always "0".
     public var letters: [UInt8] {
         let alphabet = Array("0123456789bcdefghjkmnpqrstuvwxyz".utf8)
         let standard = GeoHash(center, northernmost: 90)

@@ -100,7 +100,8 @@ public struct GeoShape: Sendable {
         var metres: Double
         switch extent {
         case .circle(let radius): metres = radius
-        case .box(let width, let height): metres = ((width / 2) * (width / 2) + (height / 2) * (height / 2)).squareRoot()
+        case .box(let width, let height):
+            metres = ((width / 2) * (width / 2) + (height / 2) * (height / 2)).squareRoot()
         }
         metres *= unit
         if metres == 0 { return GeoHash.finest }

@@ -51,7 +51,8 @@ public enum HyperLogLog {
 
     // MARK: Elements
 
-    /// The register that an element belongs to, and the rank that it gives it: 1 for each zero bit behind the index, and 1.
+    /// The register that an element belongs to, and the rank that it gives it: 1 more than there are zero bits behind
+    /// the index.
     public static func place(of element: ByteSlice) -> (index: Int, rank: UInt8) {
         let hash = murmur(element)
         let rest = hash >> UInt64(indexBits) | 1 << UInt64(rankBits)
@@ -195,8 +196,8 @@ public enum HyperLogLog {
 
     // MARK: Union
 
-    /// Raises each of the registers at `registers`, which take a byte each, to that of the HyperLogLog if that is larger.
-    /// False if it is damaged.
+    /// Raises each of the registers at `registers`, which take a byte each, to that of the HyperLogLog if that is
+    /// larger. False if it is damaged.
     public static func unite(_ bytes: ByteSlice, into registers: UnsafeMutablePointer<UInt8>) -> Bool {
         if bytes[4] == Form.dense.rawValue {
             precondition(bytes.count == denseBytes, "a dense HyperLogLog of \(bytes.count) bytes")

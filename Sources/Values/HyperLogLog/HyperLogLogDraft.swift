@@ -1,8 +1,8 @@
 import Bytes
 import CShims
 
-/// A copy of a HyperLogLog that is being changed, in memory of its own: a sparse one grows, and becomes a dense one when
-/// it would grow over a limit.
+/// A copy of a HyperLogLog that is being changed, in memory of its own: a sparse one grows, and becomes a dense one
+/// when it would grow over a limit.
 public struct HyperLogLogDraft: ~Copyable {
     private var memory: UnsafeMutablePointer<UInt8>
     private var capacity: Int

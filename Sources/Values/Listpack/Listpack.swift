@@ -164,10 +164,17 @@ public struct Listpack: @unchecked Sendable {
         case bytes(ByteSlice)
 
         /// Calls `body` with the value's bytes, valid during the call; an integer is written out first.
+        @inlinable
         public func withBytes<R, E: Error>(_ body: (ByteSlice) throws(E) -> R) throws(E) -> R {
             switch self {
             case .bytes(let slice): return try body(slice)
-            case .integer(let number): return try Decimal.bytes(number).withSlice(body)
+            case .integer(let number):
+                // Room for any integer's text.
+                var room: (UInt64, UInt64, UInt64) = (0, 0, 0)
+                return try withUnsafeMutableBytes(of: &room) { (raw) throws(E) -> R in
+                    let base = raw.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self)
+                    return try body(ByteSlice(base: base, count: Decimal.formatInt64(number, into: base)))
+                }
             }
         }
     }

@@ -155,7 +155,8 @@ import Values
                 }
             }
             let reply = harness.run(
-                "BITFIELD", "f", "GET", type, "\(offset)", "OVERFLOW", overflow, "INCRBY", type, "\(offset)", "\(amount)")
+                "BITFIELD", "f", "GET", type, "\(offset)", "OVERFLOW", overflow, "INCRBY", type, "\(offset)",
+                "\(amount)")
             #expect(reply == "*2 :\(old) \(fails ? "_" : ":\(sum)")" || fails && reply.hasPrefix("*2 :\(old) $-1"))
             guard !fails else { continue }
             for index in 0..<width { bits[offset + index] = sum >> Int128(width - 1 - index) & 1 == 1 }

@@ -18,7 +18,8 @@ import Values
 
     /// The keys of a call, by their words, in the order in which the command gets them.
     private static func keys(_ words: String...) -> [String] {
-        guard let row = (GeoCommands.rows + BitmapCommands.rows).first(where: { "\($0.name)" == words[0] }) else { return [] }
+        let rows = GeoCommands.rows + BitmapCommands.rows
+        guard let row = rows.first(where: { "\($0.name)" == words[0] }) else { return [] }
         let joined = words.joined().utf8.map { $0 }
         return joined.withSlice { text in
             var slices: [ByteSlice] = []
@@ -54,8 +55,8 @@ import Values
         return 2 * 6372797.560856 * asin(min(1, chord.squareRoot()))
     }
 
-    /// A search finds what looking at every member finds. (Not near the poles and the date line, where Redis' grid, and so
-    /// this one, misses some.)
+    /// A search finds what looking at every member finds. (Not near the poles and the date line, where Redis' grid, and
+    /// so this one, misses some.)
     @Test(arguments: [1, 2, 3] as [UInt64]) func searchesFindWhatLookingAtAllFinds(seed: UInt64) {
         var random = RandomSource(seed: seed)
         func degrees(_ reach: Double) -> Double { (Double(random.next() >> 11) / 0x1p53 * 2 - 1) * reach }

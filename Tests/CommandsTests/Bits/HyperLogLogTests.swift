@@ -67,7 +67,10 @@ import Values
                 let place = Array("\(random.index(below: length + 2))".utf8)
                 harness.run([Array("SETRANGE".utf8), Array("k".utf8), place, byte])
             }
-            for command in [["PFADD", "k", "\(round)"], ["PFCOUNT", "k"], ["PFMERGE", "other", "k"], ["PFCOUNT", "k", "o"]] {
+            let commands = [
+                ["PFADD", "k", "\(round)"], ["PFCOUNT", "k"], ["PFMERGE", "other", "k"], ["PFCOUNT", "k", "o"],
+            ]
+            for command in commands {
                 let reply = harness.run(command.map { Array($0.utf8) })
                 #expect(reply.hasPrefix(":") || reply == "+OK" || reply.hasPrefix("-"))
             }

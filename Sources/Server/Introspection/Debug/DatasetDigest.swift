@@ -53,7 +53,7 @@ struct DatasetDigest: Equatable {
     private mutating func mixSet(_ set: SetValue) {
         mix(number: 2)
         set.forEach { member in
-            SetValue.withText(of: member) { join($0) }
+            member.withBytes { join($0) }
             return true
         }
     }
