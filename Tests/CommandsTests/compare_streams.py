@@ -76,7 +76,8 @@ class Chooser:
         return rule + ([b"LIMIT", self.pick(0, 1, 10, 60)] if self.random.random() < 0.2 else [])
 
     def command(self):
-        r, key, group, consumer = self.random, self.pick(*self.KEYS), self.pick(*self.GROUPS), self.pick(*self.CONSUMERS)
+        r, key = self.random, self.pick(*self.KEYS)
+        group, consumer = self.pick(*self.GROUPS), self.pick(*self.CONSUMERS)
         count = self.pick([], [b"COUNT", self.pick(0, 1, 2, 7, -1)])
         idle = self.pick(0, 0, STEP // 2, STEP * 3 // 2)
         table = [
@@ -175,7 +176,8 @@ def main():
         if command[0] == b"DUMP" and isinstance(b, bytes):
             # Each takes the other's.
             name = b"restored"
-            crossed = tree(ours, [b"RESTORE", name, 0, b, b"REPLACE"]), tree(redis, [b"RESTORE", name, 0, a, b"REPLACE"])
+            crossed = [tree(server, [b"RESTORE", name, 0, payload, b"REPLACE"])
+                       for server, payload in ((ours, b), (redis, a))]
             has_groups = tree(redis, [b"XINFO", b"GROUPS", command[1]]) not in ([], b"")
             a, b = (crossed[0], tree(ours, [b"DUMP", name]) if not has_groups else None), (
                 crossed[1], tree(redis, [b"DUMP", name]) if not has_groups else None)
