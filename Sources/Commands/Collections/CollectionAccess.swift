@@ -32,9 +32,7 @@ extension CommandContext {
     /// if nothing is left in it; the entry is void then. Call it only if something will change.
     @inline(__always)
     mutating func change<V: CollectionValue, R>(_ entry: Entry, _ value: V, _ body: (V) -> R) -> R {
-        let result = keyspace.change(entry, value, body)
-        if value.count == 0 { keyspace.removeEmpty(entry) }
-        return result
+        keyspace.changeOrRemove(entry, value, body)
     }
 
     /// Makes a key that doesn't exist, or replaces one that does, with this value and no expiry. An empty value makes
@@ -45,5 +43,26 @@ extension CommandContext {
         } else {
             keyspace.set(ref, .collection(key: ref.bytes, value, expiry: nil))
         }
+    }
+}
+
+extension LockedKeyspace {
+    /// See `CommandContext.change`.
+    @inline(__always)
+    mutating func changeOrRemove<V: CollectionValue, R>(_ entry: Entry, _ value: V, _ body: (V) -> R) -> R {
+        let result = change(entry, value, body)
+        if value.count == 0 { removeEmpty(entry) }
+        return result
+    }
+}
+
+extension Entry {
+    /// The collection of an entry whose type is known to be this one.
+    func value<V: CollectionValue>(as type: V.Type) -> V {
+        guard record.type == V.valueType, let value = record.collection else {
+            preconditionFailure("a \(record.type) where a \(V.valueType) was expected")
+        }
+        // A record's type says of which class its collection is.
+        return unsafeDowncast(value, to: V.self)
     }
 }

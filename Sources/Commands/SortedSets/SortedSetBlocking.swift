@@ -40,28 +40,31 @@ extension SortedSetCommands {
     /// BZPOPMIN, BZPOPMAX.
     private static func blockingPop(_ call: inout CommandContext, fromEnd: Bool) {
         guard let timeout = call.timeout(seconds: call.arguments.count - 1) else { return }
+        let serve: BlockRequest.Serve = { keyspace, key, entry, reply in
+            let value = entry.value(as: SortedSetValue.self)
+            let place = fromEnd ? value.count - 1 : 0
+            reply.pointee.array(3)
+            reply.pointee.bulk(key.bytes)
+            value.forEach(in: place..<place + 1, reversed: false) { member, score in
+                reply.pointee.bulk(member)
+                reply.pointee.double(score)
+            }
+            keyspace.changeOrRemove(entry, value) { $0.removeSubrange(place..<place + 1) }
+        }
         for index in call.candidates {
-            let key = call.keys[index]
-            switch call.collection(key, SortedSetValue.self, isRead: false) {
+            switch call.collection(call.keys[index], SortedSetValue.self, isRead: false) {
             case .missing: continue
             case .refused: return
-            case .found(let entry, let value):
-                let place = fromEnd ? value.count - 1 : 0
-                let reply = call.reply
-                reply.pointee.array(3)
-                reply.pointee.bulk(key.bytes)
-                value.forEach(in: place..<place + 1, reversed: false) { member, score in
-                    reply.pointee.bulk(member)
-                    reply.pointee.double(score)
-                }
-                return call.change(entry, value) { $0.removeSubrange(place..<place + 1) }
+            case .found(let entry, _): return serve(&call.keyspace, call.keys[index], entry, call.reply)
             }
         }
-        waitForSortedSet(&call, timeout)
+        waitForSortedSet(&call, timeout, serve)
     }
 
     /// The call has found no sorted set: it waits until there is one under one of its keys.
-    static func waitForSortedSet(_ call: inout CommandContext, _ timeout: Int64) {
-        call.wait(BlockRequest(keys: 0..<call.keys.count, timeoutMilliseconds: timeout) { $0?.type == .zset })
+    static func waitForSortedSet(_ call: inout CommandContext, _ timeout: Int64, _ serve: @escaping BlockRequest.Serve) {
+        call.wait(
+            BlockRequest(
+                keys: 0..<call.keys.count, timeoutMilliseconds: timeout, wants: { $0?.type == .zset }, serve: serve))
     }
 }

@@ -60,21 +60,21 @@ extension SortedSetCommands {
         case .found(let entry, let value):
             guard count > 0 else { return call.reply.pointee.array(0) }
             let isNested = isCounted && call.reply.pointee.version == 3
-            pop(&call, entry, value, count: Int(count), fromEnd: fromEnd, isNested: isNested)
+            pop(&call.keyspace, call.reply, entry, value, count: Int(count), fromEnd: fromEnd, isNested: isNested)
         }
     }
 
     /// Replies and removes up to `count` elements from one end.
-    static func pop(
-        _ call: inout CommandContext, _ entry: Entry, _ value: SortedSetValue, count: Int, fromEnd: Bool,
-        isNested: Bool
+    private static func pop(
+        _ keyspace: inout LockedKeyspace, _ reply: UnsafeMutablePointer<ReplyWriter>, _ entry: Entry,
+        _ value: SortedSetValue, count: Int, fromEnd: Bool, isNested: Bool
     ) {
         let number = min(count, value.count)
         let range = fromEnd ? value.count - number..<value.count : 0..<number
-        let writer = PairWriter(call.reply, withScores: true, isNested: isNested)
+        let writer = PairWriter(reply, withScores: true, isNested: isNested)
         writer.begin(number)
         value.forEach(in: range, reversed: fromEnd) { writer.write($0, $1) }
-        call.change(entry, value) { $0.removeSubrange(range) }
+        keyspace.changeOrRemove(entry, value) { $0.removeSubrange(range) }
     }
 
     static func zmpop(_ call: inout CommandContext) { popFirst(&call, numkeys: 1, waits: false) }
@@ -106,16 +106,21 @@ extension SortedSetCommands {
             timeout = call.timeout(seconds: 1)
             if timeout == nil { return }
         }
+        let limit = Int(count)
+        let serve: BlockRequest.Serve = { keyspace, key, entry, reply in
+            reply.pointee.array(2)
+            reply.pointee.bulk(key.bytes)
+            let value = entry.value(as: SortedSetValue.self)
+            pop(&keyspace, reply, entry, value, count: limit, fromEnd: fromEnd, isNested: true)
+        }
         for index in call.candidates {
             switch call.collection(call.keys[index], SortedSetValue.self, isRead: false) {
             case .refused: return
             case .missing: continue
-            case .found(let entry, let value):
-                call.reply.pointee.array(2)
-                call.reply.pointee.bulk(call.keys[index].bytes)
-                return pop(&call, entry, value, count: Int(count), fromEnd: fromEnd, isNested: true)
+            case .found(let entry, _): return serve(&call.keyspace, call.keys[index], entry, call.reply)
             }
         }
-        if let timeout { waitForSortedSet(&call, timeout) } else { call.reply.pointee.nullArray() }
+        guard let timeout else { return call.reply.pointee.nullArray() }
+        waitForSortedSet(&call, timeout, serve)
     }
 }
