@@ -79,7 +79,10 @@ var targets: [Target] = [
     tests("Keyspace", ["Keyspace", "Values", "Platform", "Bytes", "CShims"]),
     tests(
         "Tiering",
-        ["Tiering", "Keyspace", "Values", "Storage", "StorageMemory", "StorageFaulty", "Platform", "Bytes", "CShims"]),
+        [
+            "Tiering", "Commands", "RESP", "Keyspace", "Values", "Storage", "StorageMemory", "StorageFaulty", "Platform",
+            "Bytes", "CShims",
+        ]),
     tests("Frontend", ["Frontend", "RESP", "Platform", "Bytes", "CShims"]),
     .testTarget(
         name: "StorageTests",

@@ -175,6 +175,16 @@ public enum Decimal {
         return formatReplyDouble(value)
     }
 
+    /// The number with so many decimals, 17 at most, as printf's `%f` writes it.
+    public static func formatFixed(_ value: Double, decimals: Int) -> [UInt8] {
+        withUnsafeTemporaryAllocation(of: CChar.self, capacity: 512) { buffer in
+            // The temporary allocation has an address. The largest number prints 309 digits.
+            let text = buffer.baseAddress.unsafelyUnwrapped
+            let count = Int(firn_format_fixed(value, Int32(decimals), text, 512))
+            return (0..<min(count, 511)).map { UInt8(bitPattern: text[$0]) }
+        }
+    }
+
     /// The text that INCRBYFLOAT stores and answers: 17 decimals, trailing zeros and a bare point dropped, no
     /// exponent, "-0" as "0"; "inf", "-inf". NaN, which INCRBYFLOAT refuses before, is "nan".
     public static func formatExtended(_ value: ExtendedDouble) -> [UInt8] {

@@ -55,6 +55,10 @@ int firn_parse_extended(const uint8_t *text, size_t count, firn_extended *value)
 
 int firn_format_double(double value, char *into) { return snprintf(into, 32, "%.17g", value); }
 
+int firn_format_fixed(double value, int decimals, char *into, size_t capacity) {
+  return snprintf(into, capacity, "%.*f", decimals, value);
+}
+
 int firn_format_extended(firn_extended value, char *into, size_t capacity) {
 #if defined(__x86_64__)
   return snprintf(into, capacity, "%.17Lf", value);

@@ -31,6 +31,8 @@ public struct CommandSettings: Sendable {
     public var maximumStringBytes = 512 << 20
     /// Whether DUMP compresses (`rdbcompression`).
     public var compressesDumps = true
+    /// Longest HyperLogLog in the sparse form (`hll-sparse-max-bytes`).
+    public var sparseHyperLogLogBytes = 3000
     /// Minutes after which the LFU counter is decremented (`lfu-decay-time`).
     public var lfuDecayMinutes = 1
     /// Whether the policy is an LFU one (OBJECT FREQ instead of IDLETIME).
@@ -109,6 +111,8 @@ public struct CommandContext: ~Copyable {
     public var served: Int?
     /// Whether the call is part of a transaction: what would block answers as if its time had run out at once.
     public var isInTransaction = false
+    /// Where a line for the administrator goes: the server's log.
+    public var warn: (@Sendable (String) -> Void)?
     /// For choices that a reply shows. What a call draws before it asks for something isn't drawn again.
     public var random = RandomSource()
     /// The connection, for commands of the Server layer.

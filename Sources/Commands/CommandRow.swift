@@ -192,14 +192,21 @@ public enum KeyPlan: Sendable {
 public struct KeyUse: Sendable {
     /// The argument that names it.
     public let argument: Int
+    /// The key is the first so many bytes of it.
+    public let length: Int
     public let database: Int
     public let need: KeyNeed
 
-    public init(argument: Int, database: Int, need: KeyNeed) {
+    public init(argument: Int, length: Int = .max, database: Int, need: KeyNeed) {
         self.argument = argument
+        self.length = length
         self.database = database
         self.need = need
     }
+
+    /// The key among the call's arguments.
+    @inlinable
+    public func key(_ arguments: Arguments) -> ByteSlice { arguments[argument].prefix(length) }
 }
 
 /// Everything about a command, in one place.

@@ -40,10 +40,10 @@ extension LockedKeyspace {
             burials: part.pointee.burials, departures: part.pointee.departures)
     }
 
-    /// Deletes a key that was seen on flash after `view` was taken, with or without an expiry: leaves a tombstone for
+    /// Deletes a key that was seen on flash after `view` was taken, with or without an expiry of its own and of members: leaves a tombstone for
     /// the spiller. Takes and releases the shard's lock.
     public mutating func evictCold(
-        _ view: ColdView, position: Position, key: ByteSlice, hadExpiry: Bool
+        _ view: ColdView, position: Position, key: ByteSlice, hadExpiry: Bool, hadMemberExpiries: Bool = false
     ) -> ColdEviction {
         lock(view.shard)
         defer { unlock(view.shard) }
@@ -59,7 +59,7 @@ extension LockedKeyspace {
         let tombstone = Record.marker(key: key)
         tombstone.residence = Residency(.deleted, mayBeOnFlash: true)
         part.pointee.keys -= 1
-        if hadExpiry { part.pointee.coldExpiring -= 1 }
+        moveCold(part, expiring: hadExpiry, members: hadMemberExpiries, by: -1)
         account(part.pointee.table.insert(position.tag, tombstone) + tombstone.memoryBytes)
         want(view.shard, Attention(tag: position.tag, space: UInt16(view.space)))
         Ledger.add(1, to: ledger.evicted)

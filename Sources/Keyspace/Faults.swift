@@ -224,9 +224,9 @@ extension LockedKeyspace {
                 record = decoded
                 record.residence = Residency(.clean, mayBeOnFlash: true)
                 part.pointee.resident += 1
-                if record.hasExpiry {
-                    gainExpiring(part)
-                    part.pointee.coldExpiring -= 1
+                if record.hasTimes {
+                    gainTimes(part, record)
+                    moveCold(part, expiring: record.hasExpiry, members: record.hasMemberExpiries, by: -1)
                 }
             case .missing:
                 record = .marker(key: key)

@@ -76,6 +76,13 @@ extension KeyspaceStore {
         assert(shards[shard].observers >= 0, "more observers of shard \(shard) have gone than came")
     }
 
+    /// For tests: those who want to know of changes in this shard. Takes and releases the lock.
+    package func observerCount(_ shard: Int) -> Int {
+        lock(shard)
+        defer { unlock(shard) }
+        return shards[shard].observers
+    }
+
     /// Whether anybody wants to know of changes in this shard or has reserved one of its keys. Its lock must be held.
     package func isObservedOrReserved(_ shard: Int) -> Bool {
         shards[shard].observers != 0 || locks[shard].reserved != 0
@@ -161,7 +168,10 @@ extension LockedKeyspace {
             let happened = events
             changes = []
             events = []
-            (listener ?? store.listener)?.happened(changed, happened, in: &self)
+            if !changed.isEmpty || !happened.isEmpty {
+                (listener ?? store.listener)?.happened(changed, happened, in: &self)
+            }
         }
+        if !shadows.isEmpty { freeShadows() }
     }
 }

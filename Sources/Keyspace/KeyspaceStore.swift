@@ -183,6 +183,8 @@ public final class KeyspaceStore: @unchecked Sendable {
         /// While this is not 0, `keys` may be too large by as much.
         public var unresolved = 0
         public var expiring = 0
+        /// Keys whose members expire.
+        public var memberExpiring = 0
         public var cold: Int { keys - resident }
         public init() {}
     }
@@ -197,6 +199,7 @@ public final class KeyspaceStore: @unchecked Sendable {
             sum.resident += part.pointee.resident
             sum.unresolved += part.pointee.unresolved
             sum.expiring += part.pointee.expiring + part.pointee.coldExpiring
+            sum.memberExpiring += part.pointee.memberExpiring + part.pointee.coldMemberExpiring
             unlock(shard)
         }
         return sum
@@ -260,9 +263,11 @@ public final class KeyspaceStore: @unchecked Sendable {
     public struct ColdCounts: Sendable {
         public var keys: [UInt32]
         public var expiring: [UInt32]
-        public init(keys: [UInt32], expiring: [UInt32]) {
+        public var memberExpiring: [UInt32]
+        public init(keys: [UInt32], expiring: [UInt32], memberExpiring: [UInt32] = []) {
             self.keys = keys
             self.expiring = expiring
+            self.memberExpiring = memberExpiring
         }
     }
 
@@ -274,6 +279,7 @@ public final class KeyspaceStore: @unchecked Sendable {
             precondition(part.pointee.unresolved == 0, "sealing shard \(shard) with unresolved keys")
             result.keys.append(UInt32(part.pointee.keys))
             result.expiring.append(UInt32(part.pointee.expiring + part.pointee.coldExpiring))
+            result.memberExpiring.append(UInt32(part.pointee.memberExpiring + part.pointee.coldMemberExpiring))
         }
         return result
     }
@@ -284,6 +290,7 @@ public final class KeyspaceStore: @unchecked Sendable {
             let part = partition(shard, map[database])
             part.pointee.keys = Int(counts.keys[shard])
             part.pointee.coldExpiring = Int(counts.expiring[shard])
+            part.pointee.coldMemberExpiring = shard < counts.memberExpiring.count ? Int(counts.memberExpiring[shard]) : 0
         }
     }
 
@@ -319,8 +326,10 @@ extension KeyspaceStore {
 }
 
 extension KeyspaceStore {
-    /// The spaces with cold keys that have an expiry. One round over the locks.
-    public func spacesWithColdExpiring() -> [Int] { spaces { $0.pointee.coldExpiring > 0 } }
+    /// The spaces with cold keys that have an expiry, or whose members have one. One round over the locks.
+    public func spacesWithColdExpiring() -> [Int] {
+        spaces { $0.pointee.coldExpiring > 0 || $0.pointee.coldMemberExpiring > 0 }
+    }
 
     /// The spaces with cold keys. One round over the locks.
     public func spacesWithCold() -> [Int] { spaces { $0.pointee.cold > 0 } }

@@ -11,6 +11,8 @@ public final class Ledger: Sendable {
     public let hits = Atomic<Int>(0)
     public let misses = Atomic<Int>(0)
     public let expired = Atomic<Int>(0)
+    /// Members (fields) that were past due and are removed.
+    public let expiredMembers = Atomic<Int>(0)
     /// Keys deleted because of `maxmemory` or `maxstorage`.
     public let evicted = Atomic<Int>(0)
     /// Clean records dropped from RAM.

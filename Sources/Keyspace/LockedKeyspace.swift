@@ -49,6 +49,8 @@ public struct LockedKeyspace: ~Copyable {
     @usableFromInline var changes: [KeyChange] = []
     @usableFromInline var events: [KeyEvent] = []
     @usableFromInline var hasNews = false
+    /// Copies that stand for collections with past-due members while nothing may be deleted; see MemberExpiry.
+    var shadows: [Record] = []
 
     public init(store: KeyspaceStore, ledger: Ledger) {
         self.store = store
@@ -153,7 +155,7 @@ public struct LockedKeyspace: ~Copyable {
             if deletesExpired { expire(entry) }
             return nil
         }
-        return entry
+        return record.hasMemberExpiries ? trimmed(entry) : entry
     }
 
     @inlinable
@@ -212,17 +214,11 @@ public struct LockedKeyspace: ~Copyable {
         accessClock.start(record)
         part.pointee.keys &+= 1
         part.pointee.resident &+= 1
-        if record.hasExpiry { gainExpiring(part) }
+        if record.hasTimes { gainTimes(part, record) }
         let grown = part.pointee.table.insert(ref.position.tag, record)
         account(grown + record.memoryBytes)
     }
 
-    /// A live record in RAM has got an expiry.
-    @usableFromInline
-    mutating func gainExpiring(_ part: UnsafeMutablePointer<Partition>) {
-        part.pointee.expiring += 1
-        if part.pointee.expiring == 1 { store.markExpiring(space: (part - partitions) / Position.shardCount) }
-    }
 
     @usableFromInline
     mutating func noteUnresolved(_ ref: KeyRef, _ part: UnsafeMutablePointer<Partition>) {
@@ -243,13 +239,13 @@ public struct LockedKeyspace: ~Copyable {
         if wasLive {
             record.access = old.access
             if leavesTraces { accessClock.touch(record) }
-            if old.hasExpiry { part.pointee.expiring -= 1 }
+            if old.hasTimes { loseTimes(part, old) }
         } else {
             accessClock.start(record)
             part.pointee.keys += 1
             part.pointee.resident += 1
         }
-        if record.hasExpiry { gainExpiring(part) }
+        if record.hasTimes { gainTimes(part, record) }
         account(record.memoryBytes - old.memoryBytes)
         part.pointee.table.replace(at: index, record)
         old.free()
@@ -262,7 +258,7 @@ public struct LockedKeyspace: ~Copyable {
     public mutating func update(_ entry: Entry, _ body: (Record) -> Record) {
         let old = entry.record
         let before = old.memoryBytes
-        let hadExpiry = old.hasExpiry
+        if old.hasTimes { loseTimes(entry.partition, old) }
         note(.written, entry)
         markWritten(old)
         let residence = old.residence
@@ -272,8 +268,7 @@ public struct LockedKeyspace: ~Copyable {
             new.residence = residence
             entry.partition.pointee.table.replace(at: entry.index, new)
         }
-        if new.hasExpiry, !hadExpiry { gainExpiring(entry.partition) }
-        if hadExpiry, !new.hasExpiry { entry.partition.pointee.expiring -= 1 }
+        if new.hasTimes { gainTimes(entry.partition, new) }
         account(new.memoryBytes - before)
     }
 
@@ -285,6 +280,7 @@ public struct LockedKeyspace: ~Copyable {
         note(.written, entry)
         markWritten(entry.record)
         let result = body(value)
+        if entry.record.hasMemberExpiries { settleMemberExpiries(entry) }
         account(value.memoryBytes - before)
         return result
     }
@@ -346,7 +342,7 @@ public struct LockedKeyspace: ~Copyable {
         let part = entry.partition
         part.pointee.keys -= 1
         part.pointee.resident -= 1
-        if old.hasExpiry { part.pointee.expiring -= 1 }
+        if old.hasTimes { loseTimes(part, old) }
         switch old.residence.after(.delete) {
         case .gone:
             takeOut(part, entry.shard, entry.index)

@@ -16,6 +16,9 @@ public struct Partition {
     public var expiring = 0
     /// Keys with an expiry that are cold.
     public var coldExpiring = 0
+    /// Keys whose members expire among the live records in RAM, and those that are cold.
+    public var memberExpiring = 0
+    public var coldMemberExpiring = 0
     /// Counts records that left RAM while their key lives on: an answer 'not on flash' given before is void then.
     public var departures: UInt64 = 0
     /// Counts tombstones that left RAM because the provider confirmed the delete: an iterator opened before that may

@@ -82,6 +82,9 @@ extension LockedKeyspace {
                 // again.
                 expire(Entry(record: record, partition: part, shard: shard, index: index))
                 visit.cooled += 1
+            } else if residence.state == .dirty || residence.state == .clean, hasDueMembers(record) {
+                _ = trim(Entry(record: record, partition: part, shard: shard, index: index))
+                visit.cooled += 1
             } else if residence.frequency > 0, !ignoringTouches, residence.isLive {
                 record.residence = residence.cooled()
                 visit.cooled += 1
@@ -142,7 +145,9 @@ extension LockedKeyspace {
             if residence.frequency > 0, residence.isLive {
                 slot.record.residence = residence.cooled()
                 part.pointee.hand += 1
-            } else if residence.state == .absent || residence.state == .clean && !isPastDue(slot.record) {
+            } else if residence.state == .absent
+                || residence.state == .clean && !isPastDue(slot.record) && !hasDueMembers(slot.record)
+            {
                 // The slots behind move up: the hand stays.
                 freed += drop(part, shard, part.pointee.hand)
             } else {
@@ -167,9 +172,9 @@ extension LockedKeyspace {
         if record.residence.state == .clean {
             part.pointee.resident -= 1
             part.pointee.departures &+= 1
-            if record.hasExpiry {
-                part.pointee.expiring -= 1
-                part.pointee.coldExpiring += 1
+            if record.hasTimes {
+                loseTimes(part, record)
+                moveCold(part, expiring: record.hasExpiry, members: record.hasMemberExpiries, by: 1)
             }
             Ledger.add(1, to: ledger.dropped)
         }
@@ -193,10 +198,12 @@ extension LockedKeyspace {
         } else {
             RecordEncoding.encode(record, into: &scratch)
             sink.put(space: space, key: scratch.slice.prefix(keyBytes), value: scratch.slice.dropFirst(keyBytes))
-            if let expiry = record.expiry {
+            // One hint for the key and one for the first of its members: the next member's goes with the record that is
+            // written without the first.
+            for time in [record.expiry, record.hasMemberExpiries ? record.collection?.earliestExpiry : nil] {
+                guard let time else { continue }
                 scratch.removeAll()
-                FlashKey.expiry(
-                    generation: generation, at: expiry, position: position, key: record.key, into: &scratch)
+                FlashKey.expiry(generation: generation, at: time, position: position, key: record.key, into: &scratch)
                 sink.putIndex(key: scratch.slice)
             }
         }
@@ -290,10 +297,10 @@ extension LockedKeyspace {
         return (part.pointee.keys, open)
     }
 
-    /// It is known now whether the key was on flash (and with an expiry): corrects the count. If it was not and the
+    /// It is known now whether the key was on flash (with an expiry, or members that have one): corrects the count. If it was not and the
     /// entry is a tombstone, the entry goes. A tombstone that stays is put up for attention again. Takes and releases
     /// the lock.
-    public mutating func resolve(_ item: Unresolved, existed: Bool, expiring: Bool) {
+    public mutating func resolve(_ item: Unresolved, existed: Bool, expiring: Bool, members: Bool = false) {
         let shard = item.position.shard
         lock(shard)
         defer { unlock(shard) }
@@ -307,7 +314,7 @@ extension LockedKeyspace {
         part.pointee.unresolved -= 1
         if existed {
             part.pointee.keys -= 1
-            if expiring { part.pointee.coldExpiring -= 1 }
+            moveCold(part, expiring: expiring, members: members, by: -1)
         }
         guard record.residence.state == .deleted else { return }
         if record.residence.mayBeOnFlash {

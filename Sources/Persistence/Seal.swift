@@ -7,8 +7,10 @@ import Platform
 /// On disk, little endian, never renumbered; a change of the layout is a new format number:
 ///
 ///     "FIRNSEAL" format (4) shards (4) seed (8 + 8) next generation (4) databases (4)
-///     per database: generation (4), then per shard: keys (4), keys with an expiry (4)
+///     per database: generation (4), then per shard: keys (4), keys with an expiry (4), keys whose members expire (4)
 ///     SipHash of all before (8)
+///
+/// Format 1 had no members that expire, and no count of them; it is still read.
 public struct Seal: Sendable {
     public var seed: (UInt64, UInt64)
     public var nextGeneration: UInt32
@@ -29,7 +31,7 @@ public struct Seal: Sendable {
     }
 
     static let magic: [UInt8] = Array("FIRNSEAL".utf8)
-    static let format: UInt32 = 1
+    static let format: UInt32 = 2
 
     /// Takes down a keyspace in which nothing is dirty or unresolved. All locks must be held.
     public init(of store: KeyspaceStore) {
@@ -57,6 +59,7 @@ public struct Seal: Sendable {
             for shard in 0..<Position.shardCount {
                 append(UInt64(database.counts.keys[shard]), 4)
                 append(UInt64(database.counts.expiring[shard]), 4)
+                append(UInt64(database.counts.memberExpiring[shard]), 4)
             }
         }
         append(Self.checksum(bytes), 8)
@@ -76,7 +79,7 @@ public struct Seal: Sendable {
         at = 8
         let format = number(4)
         // Intact, so a newer version wrote it: its data is good, and not ours to set aside.
-        guard format == UInt64(Self.format) else {
+        guard (1...UInt64(Self.format)).contains(format) else {
             throw .foreign("the seal has format \(format), this version knows \(Self.format)")
         }
         let shards = number(4)
@@ -84,7 +87,7 @@ public struct Seal: Sendable {
         seed = (number(8), number(8))
         nextGeneration = UInt32(number(4))
         let count = Int(number(4))
-        guard bytes.count == 48 + count * (4 + 8 * Position.shardCount) else {
+        guard bytes.count == 48 + count * (4 + (format == 1 ? 8 : 12) * Position.shardCount) else {
             throw .damagedSeal("its length is wrong")
         }
         databases = []
@@ -94,6 +97,7 @@ public struct Seal: Sendable {
             for _ in 0..<Position.shardCount {
                 counts.keys.append(UInt32(number(4)))
                 counts.expiring.append(UInt32(number(4)))
+                counts.memberExpiring.append(format == 1 ? 0 : UInt32(number(4)))
             }
             databases.append(Database(generation: generation, counts: counts))
         }

@@ -16,6 +16,8 @@ import Values
 public enum RDBFormat {
     /// What is written: Redis 7.0's, which every later one loads.
     public static let version = 10
+    /// Redis 7.4's: for what holds hashes whose fields expire, which earlier ones can't load.
+    public static let versionOfFieldExpiries = 12
     /// The newest version that is read.
     public static let newestReadable = 12
     /// The longest string accepted: Redis' proto-max-bulk-len by default.

@@ -57,10 +57,8 @@ struct RDBCursor {
 
 enum RDBCollections {
     /// Type bytes that `decode` knows.
-    static let types: Set<UInt8> = Set(RDBLists.types).union(RDBSets.types).union(sortedSetTypes).union(hashTypes)
-    private static let sortedSetTypes: Set<UInt8> = [
-        RDBSortedSets.text, RDBSortedSets.binary, RDBSortedSets.listpack,
-    ]
+    static let types: Set<UInt8> = Set(RDBLists.types).union(RDBSets.types).union(RDBSortedSets.types)
+        .union(hashTypes).union(expiringHashTypes)
 
     /// The type byte under which `append` writes this value.
     static func type(of value: CollectionValue) -> UInt8 {
@@ -88,11 +86,10 @@ enum RDBCollections {
     static func decode(_ type: UInt8, _ cursor: inout RDBCursor) throws(RDBError) -> CollectionValue {
         switch type {
         case let type where RDBSets.types.contains(type): return try RDBSets.decode(type, &cursor)
-        case RDBType.hash: return try decodeHash(&cursor)
-        case RDBType.hashListpack: return try decodeHashListpack(&cursor)
+        case _ where hashTypes.contains(type): return try decodeHash(type, &cursor)
+        case _ where expiringHashTypes.contains(type): return try decodeExpiringHash(type, &cursor)
         case _ where RDBLists.types.contains(type): return try RDBLists.decode(type, &cursor)
-        case RDBSortedSets.text, RDBSortedSets.binary, RDBSortedSets.listpack:
-            return try RDBSortedSets.decode(type, &cursor)
+        case _ where RDBSortedSets.types.contains(type): return try RDBSortedSets.decode(type, &cursor)
         default: throw type <= RDBType.largest ? .unsupportedType(type) : .badFormat
         }
     }

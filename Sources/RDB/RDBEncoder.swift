@@ -1,5 +1,6 @@
 import Bytes
 import CLZF
+import Values
 
 // A length, by its first two bits:
 //
@@ -98,6 +99,14 @@ public enum RDBEncoder {
         case .string: buffer.append(RDBType.string)
         case .collection(let collection): buffer.append(RDBCollections.type(of: collection))
         }
+    }
+
+    /// The version of the format that has the type of `value`.
+    static func version(of value: RDBValue) -> Int {
+        if case .collection(let hash as HashValue) = value, hash.expiries != nil {
+            return RDBFormat.versionOfFieldExpiries
+        }
+        return RDBFormat.version
     }
 
     /// Appends what a file holds of `value` behind its type and key.

@@ -87,12 +87,33 @@ public struct RDBFileReader: ~Copyable {
                 let key = try string()
                 if opcode != RDBType.string {
                     let value = try collection(opcode)
+                    try readMemberExpiries(of: value)
                     return .key(key: try key.materialised(buffer.slice), info: info, value: .collection(value))
                 }
                 let value = try string()
                 return .key(
                     key: try key.materialised(buffer.slice), info: info,
                     value: .string(try value.materialised(buffer.slice)))
+            }
+        }
+    }
+
+    /// Expiries of members stand behind their collection, each as two AUX fields.
+    private mutating func readMemberExpiries(of value: CollectionValue) throws(RDBError) {
+        var times = RDBMemberExpiries.Reader()
+        while true {
+            // At least the end mark follows a value.
+            let before = used
+            guard try byte() == RDBOpcode.aux else {
+                used = before
+                break
+            }
+            let name = try string()
+            let text = try string()
+            guard times.take(try name.materialised(buffer.slice), try text.materialised(buffer.slice), for: value)
+            else {
+                used = before
+                break
             }
         }
     }

@@ -5,7 +5,8 @@ import Bytes
 //     "REDIS" version (4 digits)
 //     AUX (250) key value ...
 //     for each database: SELECTDB (254) number, RESIZEDB (251) keys expiring-keys, then its keys:
-//         [EXPIRETIME_MS (252) 8 bytes] [IDLE (248) seconds | FREQ (249) 1 byte] type key value
+//         [EXPIRETIME_MS (252) 8 bytes] [IDLE (248) seconds | FREQ (249) 1 byte] type key value [AUX ...]
+//         (AUX: when members of it expire; see RDBMemberExpiries)
 //     EOF (255)
 //     CRC-64 of all before (8, little-endian); 0: not computed
 
@@ -46,13 +47,16 @@ public struct RDBFileWriter: ~Copyable {
     /// - Parameters:
     ///   - compresses: rdbcompression.
     ///   - checksums: rdbchecksum; without it the file's checksum is 0, which readers take for "none".
-    public init(compresses: Bool = true, checksums: Bool = true, sink: @escaping Sink) {
+    ///   - version: the format's; that of field expiries if a hash may have them.
+    public init(
+        compresses: Bool = true, checksums: Bool = true, version: Int = RDBFormat.version, sink: @escaping Sink
+    ) {
         self.sink = sink
         self.compresses = compresses
         self.checksums = checksums
         buffer.append(ByteSlice("REDIS00"))
-        buffer.append(UInt8(0x30 + RDBFormat.version / 10))
-        buffer.append(UInt8(0x30 + RDBFormat.version % 10))
+        buffer.append(UInt8(0x30 + version / 10))
+        buffer.append(UInt8(0x30 + version % 10))
     }
 
     /// A field about the file or the server; readers skip those they don't know.
@@ -95,6 +99,7 @@ public struct RDBFileWriter: ~Copyable {
         RDBEncoder.append(type: value, to: &buffer)
         RDBEncoder.append(string: key, compresses: compresses, to: &buffer)
         RDBEncoder.append(body: value, compresses: compresses, to: &buffer)
+        RDBMemberExpiries.append(value, to: &buffer)
         try passOnIfFull()
     }
 

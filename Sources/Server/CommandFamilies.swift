@@ -1,9 +1,24 @@
 import Commands
 
-/// All rows of all families.
+/// Every command there is.
 enum CommandFamilies {
-    static let rows: [CommandRow] =
-        StringCommands.rows + KeyCommands.rows + AdministrationCommands.rows + ListCommands.rows + SetCommands.rows
-        + HashCommands.rows + SortedSetCommands.rows + ConnectionCommands.rows + IntrospectionCommands.rows
-        + TransactionCommands.rows + WaitCommands.rows
+    static let rows: [CommandRow] = [
+        StringCommands.rows,
+        BitmapCommands.rows,
+        HyperLogLogCommands.rows,
+        KeyCommands.rows,
+        ListCommands.rows,
+        SetCommands.rows,
+        HashCommands.rows,
+        HashExpiryCommands.rows,
+        SortedSetCommands.rows,
+        GeoCommands.rows,
+        KeyDBCommands.rows,
+        NestedHashCommands.rows,
+        TransactionCommands.rows,
+        WaitCommands.rows,
+        ConnectionCommands.rows,
+        AdministrationCommands.rows,
+        IntrospectionCommands.rows,
+    ].flatMap { $0 }
 }

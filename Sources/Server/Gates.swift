@@ -43,7 +43,7 @@ enum Gates {
             return .rejected
         }
         if session.isQueueing { return checkInMulti(entry, session, worker) }
-        if !worker.core.holding.isEmpty, holds(entry, flags, session, worker) { return .parked }
+        if isHeld(entry, flags, session, worker) { return .parked }
         if entry.pointee.isDenied { return checkMemory(session, worker) }
         return .pass
     }
@@ -68,7 +68,7 @@ enum Gates {
             reply.pointee.error(ErrorText.notInTransaction)
             return .rejected
         }
-        if !worker.core.holding.isEmpty, holds(entry, flags, session, worker) { return .parked }
+        if isHeld(entry, flags, session, worker) { return .parked }
         if isExec {
             if flags.contains(.denyOOM) {
                 let verdict = checkMemory(session, worker)
@@ -106,6 +106,23 @@ enum Gates {
             return .parked
         }
         return .pass
+    }
+
+    /// Whether the command has to wait; if not, whether it may delete what is past due.
+    private static func isHeld(
+        _ entry: UnsafePointer<CommandIndex.Entry>, _ flags: CommandFlags, _ session: ClientSession,
+        _ worker: LoopWorker
+    ) -> Bool {
+        let holding = worker.core.holding
+        if !holding.isEmpty, holds(entry, flags, session, worker) { return true }
+        // A write that passes has found the pause over, whatever the batch's start found: it must not change what only
+        // stands in for a collection while nothing may be deleted (Keyspace/MemberExpiry).
+        let isPaused =
+            holding.contains(.pause) && worker.core.pause.holds(isWrite: true, now: worker.context.pointee.now)
+        if worker.context.pointee.keyspace.deletesExpired == isPaused {
+            worker.context.pointee.keyspace.deletesExpired = !isPaused
+        }
+        return false
     }
 
     /// The exclusive gate and CLIENT PAUSE: whether a command with these flags has to wait; if so the call is parked.

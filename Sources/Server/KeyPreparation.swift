@@ -165,7 +165,7 @@ struct KeyPreparation: ~Copyable {
         }
         let store = context.keyspace.store
         for use in uses[first...] {
-            let bytes = arguments[use.argument]
+            let bytes = use.key(arguments)
             context.keys.append(
                 KeyRef(bytes: bytes, position: store.placement.position(of: bytes), space: use.database))
             needs.append(use.need)

@@ -47,6 +47,7 @@ final class LoopWorker: @unchecked Sendable {
         reply.initialize(to: ReplyWriter())
         context.initialize(
             to: CommandContext(keyspace: LockedKeyspace(store: core.store, ledger: ledger), reply: reply))
+        context.pointee.warn = { [log = core.log] in log.warning($0) }
         preparation = .allocate(capacity: 1)
         preparation.initialize(to: KeyPreparation(tier: core.tier))
     }

@@ -49,6 +49,7 @@ extension CommandSettings {
         self.init()
         maximumStringBytes = settings.maxBulkBytes
         compressesDumps = settings.payloadCompression
+        sparseHyperLogLogBytes = settings.encodings.hllSparseMaxBytes
         lfuDecayMinutes = settings.lfuDecayMinutes
         isLFU = settings.maxMemoryPolicy.isLFU
     }

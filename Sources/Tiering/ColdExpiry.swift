@@ -11,7 +11,9 @@ import Values
 /// more while it finds many. On flash: entries by time (see `FlashKey`), read from the earliest on; each is a hint
 /// that RAM and then the record itself confirm. A key that is past due is faulted in and deleted like any other, so
 /// counters, tombstones and notifications come out right; a hint that is no longer true is removed. Keys that are
-/// past due are never spilled, so a hint that has been passed doesn't come back for a live key.
+/// past due are never spilled, so a hint that has been passed doesn't come back for a live key. A collection of which
+/// members are past due is faulted in and trimmed in the same way; it is dirty then, and its next spill brings the
+/// hint of the next member.
 public final class ColdExpiry: Sendable {
     private let tier: Tier
     private let thread = RecurringThread(name: "cold-expiry")
@@ -90,7 +92,7 @@ public final class ColdExpiry: Sendable {
             var name = ByteBuffer()
             FlashKey.record(generation: generation, position: position, key: key, into: &name)
             guard case .found(let bytes) = try tier.readUntilServed(name.slice),
-                let head = RecordEncoding.head(bytes.slice), let expiry = head.expiry, expiry < keyspace.now
+                let time = RecordEncoding.head(bytes.slice)?.earliest, time < keyspace.now
             else {
                 staleHints.add(1, ordering: .relaxed)
                 return true

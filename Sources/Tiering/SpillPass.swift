@@ -110,7 +110,9 @@ struct SpillPass: ~Copyable {
         for item in items {
             do {
                 let found = try lookUp(item)
-                keyspace.resolve(item, existed: found.existed, expiring: found.expiring)
+                keyspace.resolve(
+                    item, existed: found.existed, expiring: found.head?.expiry != nil,
+                    members: found.head?.memberExpiry != nil)
                 if thenIssue { keyspace.issue(item, into: &sink) }
             } catch {
                 failure = error
@@ -122,20 +124,22 @@ struct SpillPass: ~Copyable {
         throw failure
     }
 
-    /// Whether a key is on flash, and with an expiry.
-    private mutating func lookUp(_ item: Unresolved) throws(StorageError) -> (existed: Bool, expiring: Bool) {
+    /// Whether a key is on flash, and what stands before its value.
+    private mutating func lookUp(
+        _ item: Unresolved
+    ) throws(StorageError) -> (existed: Bool, head: RecordEncoding.Head?) {
         scratch.removeAll()
         item.key.withSlice {
             FlashKey.record(generation: item.generation, position: item.position, key: $0, into: &scratch)
         }
-        guard tier.provider.mayContain(scratch.slice) else { return (false, false) }
+        guard tier.provider.mayContain(scratch.slice) else { return (false, nil) }
         do {
-            guard case .found(let bytes) = try tier.readUntilServed(scratch.slice) else { return (false, false) }
-            return (true, RecordEncoding.head(bytes.slice)?.expiry != nil)
+            guard case .found(let bytes) = try tier.readUntilServed(scratch.slice) else { return (false, nil) }
+            return (true, RecordEncoding.head(bytes.slice))
         } catch where error.kind == .corruption {
             // The old value is damaged, and has been overwritten or deleted since: that it was there is all that
             // counts.
-            return (true, false)
+            return (true, nil)
         }
     }
 

@@ -168,7 +168,10 @@ final class StorageLimit: Sendable {
                     // leave it.
                     guard let head = RecordEncoding.head(value) else { continue }
                     from = UInt64(position.bits)
-                    switch keyspace.evictCold(view, position: position, key: key, hadExpiry: head.expiry != nil) {
+                    let outcome = keyspace.evictCold(
+                        view, position: position, key: key, hadExpiry: head.expiry != nil,
+                        hadMemberExpiries: head.memberExpiry != nil)
+                    switch outcome {
                     case .deleted: freed += name.count + value.count
                     case .resident: break
                     case .outdated: isOutdated = true
@@ -217,8 +220,9 @@ final class StorageLimit: Sendable {
             var name = ByteBuffer()
             FlashKey.record(generation: generation, position: position, key: key, into: &name)
             guard case .found(let value) = try tier.readUntilServed(name.slice),
-                RecordEncoding.head(value.slice)?.expiry == due,
-                case .deleted = keyspace.evictCold(view, position: position, key: key, hadExpiry: true)
+                let head = RecordEncoding.head(value.slice), head.expiry == due,
+                case .deleted = keyspace.evictCold(
+                    view, position: position, key: key, hadExpiry: true, hadMemberExpiries: head.memberExpiry != nil)
             else { return 0 }
             return name.count + value.slice.count
         }

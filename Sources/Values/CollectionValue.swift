@@ -43,6 +43,22 @@ open class CollectionValue: @unchecked Sendable {
         }
     }
 
+    // MARK: Members that expire
+
+    /// When members expire, in unix milliseconds; nil if none does. Not to be changed but through
+    /// CollectionValue+Expiries.
+    open var expiries: SortedSetValue? {
+        get { nil }
+        set { precondition(newValue == nil, "members of a collection whose members don't expire") }
+    }
+
+    /// Whether it is a member (a field), of a type whose members may expire.
+    open func hasMember(_ member: ByteSlice) -> Bool { false }
+
+    /// Removes a member (a field), of a type whose members may expire. Returns whether it was there.
+    @discardableResult
+    open func removeMember(_ member: ByteSlice) -> Bool { false }
+
     /// Bytes of the object itself, for `memoryBytes`.
     @inlinable
     public final var objectBytes: Int { firn_block_size(Unmanaged.passUnretained(self).toOpaque()) }

@@ -22,6 +22,22 @@ extension Record {
         return moved(length: length)
     }
 
+    /// The bytes of a string that can be changed where they are, which makes it raw; nil if it is an integer or others
+    /// hold its block too. O(1).
+    public var changeableBytes: UnsafeMutablePointer<UInt8>? {
+        if encoding == .int { return nil }
+        guard isExternal else {
+            encoding = .raw
+            return valueAddress.assumingMemoryBound(to: UInt8.self)
+        }
+        // The record's own reference moves into `block` and back, so uniqueness can be asked.
+        var block = externalReference.takeRetainedValue()
+        let isMine = isKnownUniquelyReferenced(&block)
+        let bytes = block.withUnsafeMutableBytes { $0 }
+        valueAddress.storeBytes(of: Unmanaged.passRetained(block).toOpaque(), as: UnsafeMutableRawPointer.self)
+        return isMine ? bytes : nil
+    }
+
     private func moved(length: Int) -> (record: Record, bytes: UnsafeMutablePointer<UInt8>) {
         let result: Record
         let bytes: UnsafeMutablePointer<UInt8>
@@ -77,7 +93,7 @@ extension Record {
         if newExpiry == nil, !hasExpiry { return self }
         let result = copy(key: key, expiry: newExpiry, isMove: true)
         result.residency = residency
-        free()
+        freeMoved()
         return result
     }
 }

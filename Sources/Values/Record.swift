@@ -55,6 +55,8 @@ public struct Record: @unchecked Sendable {
         @usableFromInline static let expiry: UInt8 = 1
         @usableFromInline static let external: UInt8 = 2
         @usableFromInline static let collection: UInt8 = 4
+        /// Members of the collection expire.
+        @usableFromInline static let members: UInt8 = 8
     }
 
     // MARK: Header
@@ -112,6 +114,21 @@ public struct Record: @unchecked Sendable {
 
     @inlinable
     public var hasExpiry: Bool { flags & Flag.expiry != 0 }
+
+    /// Whether members of the collection expire.
+    @inlinable
+    public var hasMemberExpiries: Bool { flags & Flag.members != 0 }
+
+    /// Whether time changes what the key is: it expires, or members of it do.
+    @inlinable
+    public var hasTimes: Bool { flags & (Flag.expiry | Flag.members) != 0 }
+
+    /// Takes note of whether members expire, after a change of the collection.
+    public func noteMemberExpiries() {
+        let others = flags & ~Flag.members
+        raw.storeBytes(
+            of: collection?.expiries == nil ? others : others | Flag.members, toByteOffset: 1, as: UInt8.self)
+    }
 
     /// Unix milliseconds at which the key is past due, or nil.
     @inlinable
@@ -240,7 +257,8 @@ public struct Record: @unchecked Sendable {
     public static func collection(key: ByteSlice, _ value: CollectionValue, expiry: Int64?) -> Record {
         let record = allocate(
             key: key, type: Swift.type(of: value).valueType, encoding: .collection,
-            flags: (expiry == nil ? 0 : Flag.expiry) | Flag.collection, stored: 8, inline: 8)
+            flags: (expiry == nil ? 0 : Flag.expiry) | Flag.collection
+                | (value.expiries == nil ? 0 : Flag.members), stored: 8, inline: 8)
         if let expiry { record.replaceExpiry(expiry) }
         let reference = Unmanaged.passRetained(value).toOpaque()
         record.valueAddress.storeBytes(of: reference, as: UnsafeMutableRawPointer.self)
@@ -277,6 +295,17 @@ public struct Record: @unchecked Sendable {
     public func free() {
         if flags & (Flag.external | Flag.collection) != 0 { releaseValue() }
         firn_deallocate(raw, requestedBytes)
+    }
+
+    /// Frees the record after its value has got another.
+    func freeMoved() {
+        // Not as `free`, which hands large values to the reaper: this one lives on.
+        if isCollection {
+            collectionReference.release()
+            firn_deallocate(raw, requestedBytes)
+        } else {
+            free()
+        }
     }
 
     @usableFromInline

@@ -132,7 +132,7 @@ final class CommandHarness {
         context.keys.removeAll()
         // A plan can't know how many databases there are: a key in one that isn't is left out, the command replies.
         for use in Self.uses(row, arguments, database) where use.database < store.databases {
-            context.keys.append(context.keyspace.ref(arguments[use.argument], database: use.database))
+            context.keys.append(context.keyspace.ref(use.key(arguments), database: use.database))
         }
     }
 
@@ -165,7 +165,7 @@ final class CommandHarness {
         switch request {
         case .walk(let walk): .walked(self.walk(walk))
         case .exactCount(let database): .counted(store.counts(database: database).keys)  // exact without a provider
-        case .job(let job): job()
+        case .job(let job), .change(let job): job()
         }
     }
 

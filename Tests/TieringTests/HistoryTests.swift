@@ -337,12 +337,12 @@ private final class Modelled {
         let rounds = max(2, Run.operations / 4 / (clients * perClient))
         let clock = Ticks()
         for round in 0..<rounds {
-            let histories = Monitor<[Int: [Observed]]>([:])
+            let histories = Monitor<[Int: [Observed<StringAction>]]>([:])
             let threads = (0..<clients).map { number in
                 Thread(name: "shared-\(number)") {
                     let client = Client(world)
                     var random = RandomSource(seed: Run.seed &+ UInt64(round * 64 + number))
-                    var mine: [Int: [Observed]] = [:]
+                    var mine: [Int: [Observed<StringAction>]] = [:]
                     for turn in 0..<perClient {
                         let key = random.index(below: keysPerRound)
                         let observed = SharedCall.make(
@@ -383,10 +383,10 @@ extension Client {
 private enum SharedCall {
     static func make(
         _ client: Client, _ key: String, _ random: inout RandomSource, unique: Int, _ clock: Ticks
-    ) -> Observed? {
+    ) -> Observed<StringAction>? {
         let from = clock.next()
         do {
-            let action: Observed.Action
+            let action: StringAction
             switch random.index(below: 10) {
             case 0..<4: action = .get(try client.get(key))
             case 4..<6:

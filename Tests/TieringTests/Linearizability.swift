@@ -2,24 +2,32 @@ import Bytes
 import Testing
 import Values
 
-/// A call on one key: what it did and saw, and between which ticks.
-struct Observed: CustomStringConvertible {
-    enum Action {
-        case get(String?)
-        case set(String)
-        case delete(Bool)
-        case increment(Int64?)
-        case append(String, Int)
-    }
+/// What a call on one key did and saw.
+protocol SequentialAction: Sendable {
+    associatedtype State: Hashable
+    /// The key's state after the call, if the call could have seen what it saw on `state`; nil is no key.
+    func applied(to state: State?) -> State??
+}
+
+/// A call on one key, and between which ticks it was.
+struct Observed<Action: SequentialAction>: CustomStringConvertible {
     let action: Action
     let from: Int
     let to: Int
 
     var description: String { "\(from)-\(to) \(action)" }
+}
 
-    /// The key's value after the call, if the call could have seen what it saw on `value`.
+/// Calls on strings.
+enum StringAction: SequentialAction {
+    case get(String?)
+    case set(String)
+    case delete(Bool)
+    case increment(Int64?)
+    case append(String, Int)
+
     func applied(to value: String?) -> String?? {
-        switch action {
+        switch self {
         case .get(let seen): return seen == value ? .some(value) : nil
         case .set(let text): return .some(text)
         case .delete(let existed): return existed == (value != nil) ? .some(nil) : nil
@@ -40,15 +48,15 @@ struct Observed: CustomStringConvertible {
 /// tried ("Testing for linearizability", 2017): a configuration is the set of calls done and the value; none is
 /// visited twice.
 enum Linearizability {
-    private struct Configuration: Hashable {
+    private struct Configuration<State: Hashable>: Hashable {
         var done: [UInt64]
-        var value: String?
+        var value: State?
     }
 
-    static func check(_ history: [Observed]) -> Bool {
+    static func check<Action: SequentialAction>(_ history: [Observed<Action>]) -> Bool {
         let calls = history.sorted { $0.from < $1.from }
-        var tried = Set<Configuration>()
-        var stack = [Configuration(done: [UInt64](repeating: 0, count: calls.count / 64 + 1), value: nil)]
+        var tried = Set<Configuration<Action.State>>()
+        var stack = [Configuration<Action.State>(done: [UInt64](repeating: 0, count: calls.count / 64 + 1), value: nil)]
         while let here = stack.popLast() {
             guard tried.insert(here).inserted else { continue }
             // Those may be next that began before any other that is left has ended.
@@ -61,7 +69,7 @@ enum Linearizability {
             }
             if candidates.isEmpty { return true }
             for index in candidates.reversed() where calls[index].from < firstEnd {
-                guard let value = calls[index].applied(to: here.value) else { continue }
+                guard let value = calls[index].action.applied(to: here.value) else { continue }
                 var next = here
                 next.done[index / 64] |= 1 << UInt64(index % 64)
                 next.value = value
@@ -74,7 +82,7 @@ enum Linearizability {
 
 @Suite struct LinearizabilityTests {
     @Test func theCheckerTellsLegalFromIllegal() {
-        func check(_ calls: [(Observed.Action, Int, Int)]) -> Bool {
+        func check(_ calls: [(StringAction, Int, Int)]) -> Bool {
             Linearizability.check(calls.map { Observed(action: $0.0, from: $0.1, to: $0.2) })
         }
         #expect(check([]))

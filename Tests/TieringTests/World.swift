@@ -76,6 +76,22 @@ final class World: @unchecked Sendable {
         return all
     }
 
+    /// Keys whose members expire, hot and cold. Traps on a negative one.
+    func memberCounters() -> [Int] {
+        var sums = [0, 0]
+        for shard in 0..<Position.shardCount {
+            store.lock(shard)
+            for space in 0..<store.databases {
+                let part = store.partition(shard, space).pointee
+                precondition(part.memberExpiring >= 0 && part.coldMemberExpiring >= 0, "shard \(shard)")
+                sums[0] += part.memberExpiring
+                sums[1] += part.coldMemberExpiring
+            }
+            store.unlock(shard)
+        }
+        return sums
+    }
+
     /// Counters of all partitions: keys, resident, unresolved, expiring, cold expiring. Traps on a negative one.
     func counters() -> [Int] {
         var sums = [Int](repeating: 0, count: 5)

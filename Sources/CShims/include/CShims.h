@@ -16,6 +16,7 @@
 #include <linux/futex.h>
 #include <unistd.h>
 
+#include "Bits.h"
 #include "Numbers.h"
 
 // Allocation. With jemalloc the size passed at release saves it a look-up; without (sanitizer

@@ -20,6 +20,8 @@ int firn_parse_double(const uint8_t *_Nonnull text, size_t count, double *_Nonnu
 int firn_parse_extended(const uint8_t *_Nonnull text, size_t count, firn_extended *_Nonnull value);
 /// Prints `%.17g`. `into` holds 32 bytes; returns the length.
 int firn_format_double(double value, char *_Nonnull into);
+/// Prints `%.*f`; returns the length, of which at most `capacity` - 1 bytes are written.
+int firn_format_fixed(double value, int decimals, char *_Nonnull into, size_t capacity);
 /// Prints `%.17f` of the extended type. `into` holds `capacity` bytes, at least 5120; returns the length.
 int firn_format_extended(firn_extended value, char *_Nonnull into, size_t capacity);
 /// Fills `count` bytes from the kernel's random generator; aborts if there is none.

@@ -35,6 +35,13 @@ extension CommandContext {
         keyspace.changeOrRemove(entry, value, body)
     }
 
+    /// As `change`, where the change gives members a time or takes it from them: see CollectionValue+Expiries.
+    mutating func changeExpiries<V: CollectionValue, R>(_ entry: Entry, _ value: V, _ body: (V) -> R) -> R {
+        let result = keyspace.changeExpiries(entry, value, body)
+        if value.count == 0 { keyspace.removeEmpty(entry) }
+        return result
+    }
+
     /// Makes a key that doesn't exist, or replaces one that does, with this value and no expiry. An empty value makes
     /// no key, and deletes one that there is.
     mutating func store(_ ref: KeyRef, _ value: CollectionValue) {

@@ -132,13 +132,21 @@ extension HashCommands {
     private struct ScanOptions {
         var count = 10
         var pattern: GlobPattern?
+        var omitsValues = false
     }
 
     /// Nil: the error has been replied.
     private static func scanOptions(_ call: borrowing CommandContext) -> ScanOptions? {
         var options = ScanOptions()
-        for index in stride(from: 3, to: call.arguments.count, by: 2) {
+        var index = 3
+        while index < call.arguments.count {
             let word = call.arguments[index]
+            if word.equalsIgnoringCase("novalues") {
+                options.omitsValues = true
+                index += 1
+                continue
+            }
+            defer { index += 2 }
             if index + 1 < call.arguments.count, word.equalsIgnoringCase("count") {
                 guard let number = call.integer(index + 1) else { return nil }
                 guard number > 0 else {
@@ -172,10 +180,10 @@ extension HashCommands {
         writer.pointee.array(2)
         // A cursor of pages is below 2^32.
         writer.pointee.bulk(number: Int(next))
-        writer.pointee.array(2 * pairs.count)
+        writer.pointee.array(options.omitsValues ? pairs.count : 2 * pairs.count)
         for pair in pairs {
             reply(writer, pair.page, pair.field)
-            reply(writer, pair.page, pair.value)
+            if !options.omitsValues { reply(writer, pair.page, pair.value) }
         }
     }
 }

@@ -26,6 +26,7 @@ enum HashSyntax {
         CommandArgument(.integer, "cursor"),
         CommandArgument(.pattern, "pattern", .optional, token: "MATCH"),
         CommandArgument(.integer, "count", .optional, token: "COUNT"),
+        CommandArgument(.pureToken, "novalues", .optional, token: "NOVALUES", since: "7.4.0"),
     ])
     static let hset = CommandDocumentation(
         [key, CommandArgument(.block, "data", .multiple, arguments: [field, value])],

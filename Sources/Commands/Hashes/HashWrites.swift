@@ -125,10 +125,10 @@ extension HashCommands {
         text.withSlice { call.reply.pointee.bulk($0) }
     }
 
-    /// Sets a field of a key that holds a hash or doesn't exist.
+    /// Sets a field of a key that holds a hash or doesn't exist; it keeps its expiry.
     private static func set(_ call: inout CommandContext, _ field: ByteSlice, _ value: [UInt8]) {
         value.withSlice { value in
-            _ = write(&call) { $0.set(field, value) }
+            _ = write(&call) { $0.set(field, value, keepsExpiry: true) }
         }
     }
 }

@@ -46,7 +46,7 @@ extension KeyCommands {
         ) { type(&$0) },
     ]
 
-    private static func delete(_ context: inout CommandContext) {
+    static func delete(_ context: inout CommandContext) {
         var deleted = 0
         for index in 0..<context.keys.count where context.keyspace.delete(context.keys[index]) { deleted += 1 }
         context.reply.pointee.integer(deleted)

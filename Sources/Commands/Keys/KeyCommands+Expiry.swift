@@ -19,11 +19,11 @@ extension KeyCommands {
             expire(&$0, "pexpireat", unit: 1, isRelative: false)
         },
         telling(
-            "ttl", since: "1.0.0", KeySyntax.ttl, "Tells the seconds that a key has left to live.",
+            "ttl", arity: -2, since: "1.0.0", KeySyntax.ttl, "Tells the seconds that a key has left to live.",
             tips: ["nondeterministic_output"]
         ) { timeToLive(&$0, inSeconds: true, isRelative: true) },
         telling(
-            "pttl", since: "2.6.0", KeySyntax.pttl, "Tells the milliseconds that a key has left to live.",
+            "pttl", arity: -2, since: "2.6.0", KeySyntax.pttl, "Tells the milliseconds that a key has left to live.",
             tips: ["nondeterministic_output"]
         ) { timeToLive(&$0, inSeconds: false, isRelative: true) },
         telling(
@@ -38,7 +38,7 @@ extension KeyCommands {
             timeToLive(&$0, inSeconds: false, isRelative: false)
         },
         CommandRow(
-            "persist", arity: 2, [.write, .fast], [.keyspace, .write, .fast], group: .generic,
+            "persist", arity: -2, [.write, .fast], [.keyspace, .write, .fast], group: .generic,
             keys: [.one([.readWrite, .update])], since: "2.2.0", summary: "Takes a key's expiry away.",
             complexity: "O(1)",
             documentation: KeySyntax.persist
@@ -58,12 +58,13 @@ extension KeyCommands {
 
     /// The row of a command that tells an expiry.
     private static func telling(
-        _ name: StaticString, since: StaticString, _ documentation: CommandDocumentation, _ summary: StaticString,
-        tips: [StaticString] = [], _ body: @escaping @Sendable (inout CommandContext) -> Void
+        _ name: StaticString, arity: Int = 2, since: StaticString, _ documentation: CommandDocumentation,
+        _ summary: StaticString, tips: [StaticString] = [], _ body: @escaping @Sendable (inout CommandContext) -> Void
     ) -> CommandRow {
         CommandRow(
-            name, arity: 2, [.readOnly, .fast], [.keyspace, .read, .fast], group: .generic,
-            keys: [.one([.readOnly, .access])], plan: .specified(.presence), since: since, summary: summary,
+            name, arity: arity, [.readOnly, .fast], [.keyspace, .read, .fast], group: .generic,
+            keys: [.one([.readOnly, .access])], plan: .deciding { $0.count > 2 ? .value : .presence }, since: since,
+            summary: summary,
             complexity: "O(1)", tips: tips, documentation: documentation, body)
     }
 
@@ -143,7 +144,17 @@ extension KeyCommands {
 
     private static func timeToLive(_ context: inout CommandContext, inSeconds: Bool, isRelative: Bool) {
         guard let entry = look(&context, context.key) else { return context.reply.pointee.integer(-2) }
-        guard let expiry = entry.record.expiry else { return context.reply.pointee.integer(-1) }
+        guard context.arguments.count <= 3 else { return context.reply.pointee.error(ErrorText.invalidArguments) }
+        var time = entry.record.expiry
+        if context.arguments.count == 3 {
+            // KeyDB's form: of a member.
+            let member = context.arguments[2]
+            guard let value = collectionWithMembers(entry), value.hasMember(member) else {
+                return context.reply.pointee.integer(-2)
+            }
+            time = value.expiry(of: member)
+        }
+        guard let expiry = time else { return context.reply.pointee.integer(-1) }
         let milliseconds = max(0, isRelative ? expiry - context.now : expiry)
         // Rounded, as Redis does; in this form the sum can't overflow.
         let seconds = milliseconds / 1000 + (milliseconds % 1000 >= 500 ? 1 : 0)
@@ -151,10 +162,24 @@ extension KeyCommands {
     }
 
     private static func persist(_ context: inout CommandContext) {
+        guard context.arguments.count == 2 else { return persistMember(&context) }
         guard let entry = context.keyspace.find(context.key), entry.record.hasExpiry else {
             return context.reply.pointee.integer(0)
         }
         context.keyspace.setExpiry(entry, nil)
+        context.reply.pointee.integer(1)
+    }
+
+    /// KeyDB's PERSIST key member.
+    private static func persistMember(_ context: inout CommandContext) {
+        guard let entry = context.keyspace.find(context.key) else { return context.reply.pointee.integer(0) }
+        guard context.arguments.count == 3 else { return context.reply.pointee.error(ErrorText.invalidArguments) }
+        let member = context.arguments[2]
+        guard let value = collectionWithMembers(entry), value.expiry(of: member) != nil else {
+            return context.reply.pointee.integer(0)
+        }
+        context.changeExpiries(entry, value) { $0.setExpiry(of: member, nil) }
+        context.keyspace.notify(.generic, "persist", context.key)
         context.reply.pointee.integer(1)
     }
 }

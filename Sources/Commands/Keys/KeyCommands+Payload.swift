@@ -119,6 +119,8 @@ extension KeyCommands {
         } catch RDBError.wrongVersionOrChecksum {
             context.reply.pointee.error(ErrorText.wrongPayload)
         } catch {
+            // Redis' words: monitoring looks for them.
+            context.warn?("Bad data format in RESTORE: integrity check failed (\(error)).")
             context.reply.pointee.error(ErrorText.badPayload)
         }
         return nil

@@ -4,7 +4,7 @@ import RESP
 import Values
 
 /// The words before the pairs of ZADD.
-private struct AddOptions: OptionSet {
+struct AddOptions: OptionSet {
     let rawValue: UInt8
     static let nx = AddOptions(rawValue: 1 << 0)
     static let xx = AddOptions(rawValue: 1 << 1)
@@ -35,11 +35,13 @@ private enum Addition {
     case adds(Double)
 }
 
-/// The pairs of a ZADD and what has come of them.
+/// The pairs of a ZADD (or the triples of a GEOADD) and what has come of them.
 private struct Additions {
     let arguments: Arguments
     let options: AddOptions
+    /// The argument with the first member, and how many behind it the next one is.
     let first: Int
+    let stride: Int
     let scores: [Double]
 
     var added = 0
@@ -48,7 +50,7 @@ private struct Additions {
     var score: Double?
     var isNotANumber = false
 
-    func member(_ pair: Int) -> ByteSlice { arguments[first + 2 * pair + 1] }
+    func member(_ pair: Int) -> ByteSlice { arguments[first + stride * pair] }
 
     func outcome(of pair: Int, in value: SortedSetValue) -> Addition {
         guard let old = value.score(of: member(pair)) else {
@@ -131,7 +133,16 @@ extension SortedSetCommands {
             }
             scores.append(score)
         }
-        var additions = Additions(arguments: arguments, options: options, first: first, scores: scores)
+        add(&call, options, scores, members: first + 1, stride: 2)
+    }
+
+    /// Adds members or changes their scores, and replies. The members are the argument `members` and each `stride`-th
+    /// behind it.
+    static func add(
+        _ call: inout CommandContext, _ options: AddOptions, _ scores: [Double], members: Int, stride: Int
+    ) {
+        var additions = Additions(
+            arguments: call.arguments, options: options, first: members, stride: stride, scores: scores)
         switch call.collection(call.key, SortedSetValue.self, isRead: false) {
         case .refused: return
         case .missing:
@@ -143,6 +154,9 @@ extension SortedSetCommands {
         case .found(let entry, let value):
             let pair = additions.pass(from: 0, in: value)
             if pair < scores.count { call.change(entry, value) { additions.apply(from: pair, to: $0) } }
+        }
+        if additions.added + additions.updated > 0 {
+            call.keyspace.notify(.sortedSet, options.contains(.incr) ? "zincr" : "zadd", call.key)
         }
         additions.reply(call.reply)
     }

@@ -5,22 +5,30 @@ import Values
 //
 //     16  a listpack, in a string: what the packed form is written as
 //     4   number of pairs | field | value | field ...
+//     13  a ziplist of field, value, field ..., in a string: of servers before 7.0
+//     9   a zipmap, in a string: of servers before 2.6
 //
-// The forms of older servers, 13 (ziplist) and 9 (zipmap), are not read.
+// Where fields expire, ExpiringHashes writes other types.
 
 extension RDBType {
     static let hash: UInt8 = 4
     static let hashListpack: UInt8 = 16
+    static let hashZiplist: UInt8 = 13
+    static let hashZipmap: UInt8 = 9
 }
 
 extension RDBCollections {
-    static let hashTypes: Set<UInt8> = [RDBType.hash, RDBType.hashListpack]
+    static let hashTypes: Set<UInt8> = [
+        RDBType.hash, RDBType.hashListpack, RDBType.hashZiplist, RDBType.hashZipmap,
+    ]
 
     static func hashType(_ hash: HashValue) -> UInt8 {
-        hash.listpack == nil ? RDBType.hash : RDBType.hashListpack
+        if hash.expiries != nil { return expiringHashType(hash) }
+        return hash.listpack == nil ? RDBType.hash : RDBType.hashListpack
     }
 
     static func append(hash: HashValue, compresses: Bool, to buffer: inout ByteBuffer) {
+        if hash.expiries != nil { return append(expiring: hash, compresses: compresses, to: &buffer) }
         if let listpack = hash.listpack {
             RDBEncoder.append(string: listpack.bytes, compresses: compresses, to: &buffer)
             return
@@ -33,14 +41,22 @@ extension RDBCollections {
         }
     }
 
-    private static func append(_ page: Listpack, _ at: Int, _ compresses: Bool, to buffer: inout ByteBuffer) {
+    static func append(_ page: Listpack, _ at: Int, _ compresses: Bool, to buffer: inout ByteBuffer) {
         switch page.item(at) {
         case .integer(let number): RDBEncoder.append(integer: number, to: &buffer)
         case .bytes(let slice): RDBEncoder.append(string: slice, compresses: compresses, to: &buffer)
         }
     }
 
-    static func decodeHash(_ cursor: inout RDBCursor) throws(RDBError) -> HashValue {
+    static func decodeHash(_ type: UInt8, _ cursor: inout RDBCursor) throws(RDBError) -> HashValue {
+        switch type {
+        case RDBType.hashListpack: return try decodeHashListpack(&cursor)
+        case RDBType.hashZiplist, RDBType.hashZipmap: return try decodePacked(type, &cursor)
+        default: return try decodePairs(&cursor)
+        }
+    }
+
+    private static func decodePairs(_ cursor: inout RDBCursor) throws(RDBError) -> HashValue {
         let hash = HashValue()
         let pairs = try cursor.count()
         guard pairs > 0 else { throw .badFormat }
@@ -53,8 +69,19 @@ extension RDBCollections {
         return hash
     }
 
-    static func decodeHashListpack(_ cursor: inout RDBCursor) throws(RDBError) -> HashValue {
+    private static func decodeHashListpack(_ cursor: inout RDBCursor) throws(RDBError) -> HashValue {
         guard let hash = HashValue.make(taking: try cursor.listpack()), hash.count > 0 else { throw .badFormat }
+        return hash
+    }
+
+    /// The fields are put in one by one, each only once.
+    private static func decodePacked(_ type: UInt8, _ cursor: inout RDBCursor) throws(RDBError) -> HashValue {
+        let hash = HashValue()
+        let isValid = try cursor.string().withBytes { bytes in
+            if type == RDBType.hashZipmap { return Zipmap.forEach(bytes) { hash.set($0, $1) } }
+            return Ziplist.forEachPair(bytes) { hash.set($0, $1) }
+        }
+        guard isValid, hash.count > 0 else { throw .badFormat }
         return hash
     }
 }

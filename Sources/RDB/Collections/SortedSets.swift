@@ -2,12 +2,14 @@ import Bytes
 import Values
 
 // Sorted sets in RDB. 17: a listpack of member, score, member, score ...; 5: pairs of a string and eight bytes of a
-// double, from the highest to the lowest; 3: the double as text, of old versions.
+// double, from the highest to the lowest; 3: the double as text, of old versions; 12: a ziplist of member, score ..., of servers before 7.0.
 
 enum RDBSortedSets {
     static let text: UInt8 = 3
     static let binary: UInt8 = 5
     static let listpack: UInt8 = 17
+    static let ziplist: UInt8 = 12
+    static let types = [text, binary, listpack, ziplist]
 
     static func type(of value: SortedSetValue) -> UInt8 { value.listpack == nil ? binary : listpack }
 
@@ -31,6 +33,11 @@ enum RDBSortedSets {
             let list = try cursor.listpack()
             defer { list.free() }
             try add(list, to: value)
+        } else if type == ziplist {
+            let isValid = try cursor.string().withBytes { bytes in
+                Ziplist.forEachPair(bytes) { (try? add($0, Decimal.parseDouble($1), to: value)) != nil }
+            }
+            guard isValid else { throw .badFormat }
         } else {
             for _ in 0..<(try cursor.count()) {
                 let member = try cursor.string()

@@ -34,6 +34,28 @@ enum Ziplist {
         return at == end && number(bytes, 4, 4) == UInt64(last) && (stored == 65535 || stored == UInt64(entries))
     }
 
+    /// Calls `body` with each two entries, a key and what belongs to it, as long as it returns true. False if the bytes
+    /// are no ziplist of pairs or it returned false.
+    static func forEachPair(_ bytes: ByteSlice, _ body: (ByteSlice, ByteSlice) -> Bool) -> Bool {
+        var isGood = true
+        var first: Listpack.Item?
+        func withBytes<R>(_ item: Listpack.Item, _ body: (ByteSlice) -> R) -> R {
+            switch item {
+            case .bytes(let slice): body(slice)
+            case .integer(let number): Decimal.bytes(number).withSlice(body)
+            }
+        }
+        let isValid = forEach(bytes) { entry in
+            guard isGood, let key = first else {
+                first = entry
+                return
+            }
+            first = nil
+            isGood = withBytes(key) { key in withBytes(entry) { body(key, $0) } }
+        }
+        return isValid && isGood && first == nil
+    }
+
     /// Reads the entry at `at`, which the length of the one `before` must precede. Returns the offset behind it.
     private static func entry(
         _ bytes: ByteSlice, _ at: Int, _ end: Int, _ before: Int, _ body: (Listpack.Item) -> Void

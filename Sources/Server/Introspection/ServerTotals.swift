@@ -21,6 +21,7 @@ struct ServerTotals: Sendable {
     var hits = 0
     var misses = 0
     var expired = 0
+    var expiredMembers = 0
     var evicted = 0
 
     init() {}
@@ -39,12 +40,14 @@ struct ServerTotals: Sendable {
         hits = core.store.total { $0.hits.load(ordering: .relaxed) }
         misses = core.store.total { $0.misses.load(ordering: .relaxed) }
         expired = core.store.total { $0.expired.load(ordering: .relaxed) }
+        expiredMembers = core.store.total { $0.expiredMembers.load(ordering: .relaxed) }
         evicted = core.store.total { $0.evicted.load(ordering: .relaxed) }
     }
 
     static let fields: [WritableKeyPath<ServerTotals, Int> & Sendable] = [
         \.connectionsReceived, \.connectionsRejected, \.bytesIn, \.bytesOut, \.reads, \.writes, \.parks,
-        \.queryLimitDisconnections, \.outputLimitDisconnections, \.hits, \.misses, \.expired, \.evicted,
+        \.queryLimitDisconnections, \.outputLimitDisconnections, \.hits, \.misses, \.expired,
+        \.expiredMembers, \.evicted,
     ]
 
     static func - (a: ServerTotals, b: ServerTotals) -> ServerTotals {

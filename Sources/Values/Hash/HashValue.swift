@@ -16,18 +16,32 @@ import Synchronization
 public final class HashValue: CollectionValue, @unchecked Sendable {
     // @unchecked: as its superclass.
 
-    /// The pages, in an object of their own: a small hash shall not have their fields in it.
-    private final class Pages {
+    /// What a small hash whose fields don't expire shall have no room for: the pages, and the times of fields.
+    private final class Rest {
         var hash: PagedHash
+        /// Whether the pairs are in `hash`, not in the listpack.
+        var isPaged: Bool
+        var times: SortedSetValue?
 
-        init() { hash = PagedHash(width: 2) }
+        init(isPaged: Bool) {
+            hash = PagedHash(width: 2)
+            self.isPaged = isPaged
+        }
 
-        init(_ hash: consuming PagedHash) { self.hash = hash }
+        init(_ hash: consuming PagedHash) {
+            self.hash = hash
+            isPaged = true
+        }
     }
 
     /// The packed form; empty and freed once there are `pages`.
     private var packed: Listpack
-    private var pages: Pages?
+    private var rest: Rest?
+
+    private var pages: Rest? {
+        guard let rest, rest.isPaged else { return nil }
+        return rest
+    }
 
     /// A listpack is never made larger: its sizes are 32 bits wide.
     private static let packedBytesLimit = 1 << 30
@@ -57,10 +71,10 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
         super.init()
     }
 
-    private convenience init(_ pages: Pages) {
+    private convenience init(_ pages: Rest) {
         self.init()
         packed.free()
-        self.pages = pages
+        rest = pages
     }
 
     deinit {
@@ -71,19 +85,42 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
 
     public override class var valueType: ValueType { .hash }
 
-    public override var encodingName: StaticString { pages == nil ? "listpack" : "hashtable" }
+    public override var encodingName: StaticString {
+        guard let rest else { return "listpack" }
+        return rest.isPaged ? "hashtable" : "listpackex"
+    }
 
     public override var count: Int { pages?.hash.count ?? packed.count / 2 }
 
     public override var memoryBytes: Int {
-        guard let pages else { return objectBytes + packed.memoryBytes }
-        return objectBytes + firn_block_size(Unmanaged.passUnretained(pages).toOpaque()) + pages.hash.memoryBytes
+        guard let rest else { return objectBytes + packed.memoryBytes }
+        return objectBytes + (rest.isPaged ? 0 : packed.memoryBytes)
+            + firn_block_size(Unmanaged.passUnretained(rest).toOpaque()) + rest.hash.memoryBytes
+            + (rest.times?.memoryBytes ?? 0)
     }
 
     public override func copy() -> CollectionValue {
-        if let pages { return HashValue(Pages(pages.hash.copy())) }
-        return HashValue(taking: packed.copy())
+        let result = pages.map { HashValue(Rest($0.hash.copy())) } ?? HashValue(taking: packed.copy())
+        result.expiries = rest?.times?.duplicate()
+        return result
     }
+
+    public override var expiries: SortedSetValue? {
+        get { rest?.times }
+        set {
+            if newValue == nil, rest?.isPaged != true {
+                rest = nil
+            } else {
+                if rest == nil { rest = Rest(isPaged: false) }
+                rest?.times = newValue
+            }
+        }
+    }
+
+    public override func hasMember(_ member: ByteSlice) -> Bool { find(member) != nil }
+
+    @discardableResult
+    public override func removeMember(_ member: ByteSlice) -> Bool { remove(member) }
 
     public override func encode(into buffer: inout ByteBuffer) { Self.encode(self, into: &buffer) }
 
@@ -141,9 +178,10 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
 
     // MARK: Changing
 
-    /// Gives `field` a value. Returns whether it is new.
+    /// Gives `field` a value; its expiry goes unless `keepsExpiry`. Returns whether it is new.
     @discardableResult
-    public func set(_ field: ByteSlice, _ value: ByteSlice) -> Bool {
+    public func set(_ field: ByteSlice, _ value: ByteSlice, keepsExpiry: Bool = false) -> Bool {
+        if rest != nil, !keepsExpiry { forgetExpiry(of: field) }
         if pages == nil, !isPackable(field, value) { unpack() }
         guard let pages else { return setPacked(field, value) }
         if let place = pages.hash.find(field) {
@@ -175,6 +213,7 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
     /// Removes `field`. Returns whether it was there.
     @discardableResult
     public func remove(_ field: ByteSlice) -> Bool {
+        if rest != nil { forgetExpiry(of: field) }
         if let pages { return pages.hash.remove(field) }
         guard let at = packed.find(field, stride: 2) else { return false }
         packed.remove(at, entries: 2)
@@ -184,7 +223,7 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
     /// Goes over to the paged form. O(bytes).
     public func unpack() {
         guard pages == nil else { return }
-        let fresh = Pages()
+        let fresh = Rest(isPaged: true)
         forEach { pair in
             pair.page.withBytes(pair.field) { field in
                 pair.page.withBytes(pair.value) { value in fresh.hash.insert(field, value) }
@@ -192,7 +231,8 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
             return true
         }
         packed.free()
-        pages = fresh
+        fresh.times = rest?.times
+        rest = fresh
     }
 
     // MARK: For tests

@@ -12,6 +12,7 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
     private var integers: Intset?
     /// The members, in the other form.
     private var table: PagedHash?
+    private var times: SortedSetValue?
 
     /// An empty set, in the form of an intset.
     public override init() {
@@ -40,15 +41,28 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
 
     public override var count: Int { integers?.count ?? table?.count ?? 0 }
 
-    public override var memoryBytes: Int { objectBytes + (integers?.memoryBytes ?? table?.memoryBytes ?? 0) }
+    public override var memoryBytes: Int {
+        objectBytes + (integers?.memoryBytes ?? table?.memoryBytes ?? 0) + (times?.memoryBytes ?? 0)
+    }
 
     public override func copy() -> CollectionValue {
         let result = SetValue()
         result.integers?.free()
         result.integers = integers?.copy()
         result.table = table?.copy()
+        result.times = times?.duplicate()
         return result
     }
+
+    public override var expiries: SortedSetValue? {
+        get { times }
+        set { times = newValue }
+    }
+
+    public override func hasMember(_ member: ByteSlice) -> Bool { contains(member) }
+
+    @discardableResult
+    public override func removeMember(_ member: ByteSlice) -> Bool { remove(member) }
 
     public override func encode(into buffer: inout ByteBuffer) { append(to: &buffer) }
 
@@ -108,6 +122,7 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
     /// Removes a member. Returns whether it was there.
     @discardableResult
     public func remove(_ member: ByteSlice) -> Bool {
+        if times != nil { forgetExpiry(of: member) }
         if integers != nil {
             guard let number = StringForm.canonicalInteger(member) else { return false }
             return integers?.remove(number) ?? false
@@ -117,7 +132,9 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
 
     @discardableResult
     public func remove(_ member: Listpack.Item) -> Bool {
-        if integers != nil, case .integer(let number) = member { return integers?.remove(number) ?? false }
+        if integers != nil, times == nil, case .integer(let number) = member {
+            return integers?.remove(number) ?? false
+        }
         return Self.withText(of: member) { remove($0) }
     }
 
@@ -177,9 +194,11 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
         if let integers {
             let index = draw(integers.count)
             body(.integer(integers[index]))
+            forgetExpiry(of: .integer(integers[index]))
             self.integers?.remove(at: index)
         } else if let place = table?.random(draw) {
             body(place.page.item(place.offset))
+            forgetExpiry(of: place.page.item(place.offset))
             table?.remove(at: place)
         } else {
             preconditionFailure("a member of an empty set was asked for")

@@ -36,6 +36,7 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
     private var list: Listpack?
     private var index: Index?
     private var elements = 0
+    private var times: SortedSetValue?
 
     public override init() {
         list = Listpack()
@@ -49,12 +50,15 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
     public override var count: Int { elements }
 
     public override var memoryBytes: Int {
-        objectBytes + (list?.memoryBytes ?? 0) + (index?.memoryBytes ?? 0)
+        objectBytes + (list?.memoryBytes ?? 0) + (index?.memoryBytes ?? 0) + (times?.memoryBytes ?? 0)
     }
 
-    public override func copy() -> CollectionValue {
+    public override func copy() -> CollectionValue { duplicate() }
+
+    func duplicate() -> SortedSetValue {
         let result = SortedSetValue()
         result.elements = elements
+        result.times = times?.duplicate()
         if let list {
             result.adopt(list.copy())
         } else {
@@ -62,6 +66,16 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
         }
         return result
     }
+
+    public override var expiries: SortedSetValue? {
+        get { times }
+        set { times = newValue }
+    }
+
+    public override func hasMember(_ member: ByteSlice) -> Bool { score(of: member) != nil }
+
+    @discardableResult
+    public override func removeMember(_ member: ByteSlice) -> Bool { remove(member) }
 
     private func adopt(_ fresh: Listpack) {
         list?.free()
@@ -271,6 +285,7 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
     /// Removes a member. Returns whether it was there.
     @discardableResult
     public func remove(_ member: ByteSlice) -> Bool {
+        if times != nil { forgetExpiry(of: member) }
         if let list {
             guard let at = list.find(member, stride: 2) else { return false }
             removeListed(at, 1)
@@ -288,6 +303,7 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
     public func removeSubrange(_ range: Range<Int>) {
         precondition(range.lowerBound >= 0 && range.upperBound <= elements, "elements \(range) of \(elements)")
         guard !range.isEmpty else { return }
+        if times != nil { forEach(in: range) { member, _ in forgetExpiry(of: member) } }
         if let list {
             removeListed(list.offset(of: 2 * range.lowerBound), range.count)
         } else {

@@ -17,8 +17,12 @@ enum DatasetFile {
         do {
             let settings = core.configuration.current
             let file = try File(path, .create)
+            let hasMemberExpiries = (0..<core.store.databases).contains {
+                core.store.counts(database: $0).memberExpiring > 0
+            }
             var writer = RDBFileWriter(
-                compresses: settings.payloadCompression, checksums: settings.payloadChecksum
+                compresses: settings.payloadCompression, checksums: settings.payloadChecksum,
+                version: hasMemberExpiries ? RDBFormat.versionOfFieldExpiries : RDBFormat.version
             ) { (piece: ByteSlice) throws(RDBError) in
                 do throws(SystemError) {
                     try file.write(UnsafeRawBufferPointer(piece.buffer))

@@ -32,6 +32,10 @@ enum DebugCommand {
         case ("help", 2): help(&context)
         case ("sleep", 3): sleep(&context)
         case ("set-active-expire", 3): setActiveExpiry(&context)
+        case ("set-skip-checksum-validation", 3):
+            let skips = (Decimal.parseInt64(arguments[2]) ?? 0) != 0
+            DumpPayload.takesWrongChecksums.store(skips, ordering: .relaxed)
+            context.reply.pointee.ok()
         case ("object", 3): object(&context)
         case ("digest", 2): digest(&context)
         case ("digest-value", 2...): digestValues(&context)
@@ -164,6 +168,8 @@ enum DebugCommand {
                 "    the file's keys replace those that there are.",
                 "SET-ACTIVE-EXPIRE <0|1>",
                 "    Switches the deletion of past-due keys that nobody touches off and on.",
+                "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
+                "    Has RESTORE take payloads whose checksum is wrong, or no longer.",
                 "SLEEP <seconds>",
                 "    Stops the server for a while.",
             ])

@@ -71,6 +71,7 @@ struct InfoFacts: Sendable {
         let number: Int
         let keys: Int
         let expiring: Int
+        let memberExpiring: Int
         let resident: Int
         /// Mean time to live of a sample of keys in RAM that have an expiry, in milliseconds; 0 without.
         let averageTTL: Int64
@@ -98,7 +99,8 @@ struct InfoFacts: Sendable {
     private static func database(_ number: Int, _ core: ServerCore, exact: Int?) -> Database {
         let counts = core.store.counts(database: number)
         return Database(
-            number: number, keys: exact ?? counts.keys, expiring: counts.expiring, resident: counts.resident,
+            number: number, keys: exact ?? counts.keys, expiring: counts.expiring,
+            memberExpiring: counts.memberExpiring, resident: counts.resident,
             averageTTL: counts.expiring > 0 ? averageTimeToLive(number, core) : 0)
     }
 

@@ -19,6 +19,7 @@ extension InfoReport {
         info.field("rejected_connections", totals.connectionsRejected)
         info.zeros("sync_full", "sync_partial_ok", "sync_partial_err")
         info.field("expired_keys", totals.expired)
+        info.field("expired_subkeys", totals.expiredMembers)
         info.field("expired_stale_perc", 0.0)
         info.zeros("expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds")
         info.field("evicted_keys", totals.evicted)

@@ -195,7 +195,8 @@ struct InfoReport {
         for database in facts.databases where database.keys > 0 {
             info.field(
                 "db\(database.number)",
-                "keys=\(database.keys),expires=\(database.expiring),avg_ttl=\(database.averageTTL)")
+                "keys=\(database.keys),expires=\(database.expiring),avg_ttl=\(database.averageTTL),"
+                    + "subexpiry=\(database.memberExpiring)")
         }
     }
 }

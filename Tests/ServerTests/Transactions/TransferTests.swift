@@ -1,0 +1,165 @@
+import Bytes
+import Glibc
+import Keyspace
+import Platform
+import StorageFaulty
+import Synchronization
+import Testing
+
+@testable import Server
+
+/// Random histories of transactions by several clients, over a provider that is slow, fails and reorders, while
+/// everything is dropped from RAM over and over. FIRN_SEED replays one, FIRN_OPERATIONS makes them longer.
+@Suite(.serialized) struct TransferTests {
+    private static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
+    static let seed = number("FIRN_SEED") ?? Entropy.seed() >> 16
+    static let operations = Int(number("FIRN_OPERATIONS") ?? 150)
+
+    static func nastyPlan() -> FaultPlan {
+        var plan = FaultPlan()
+        plan.read.delay = .random(upToNanoseconds: 300_000)
+        plan.read.failureProbability = 0.002
+        plan.write.delay = .random(upToNanoseconds: 2_000_000)
+        plan.write.failureProbability = 0.01
+        plan.throttleProbability = 0.01
+        plan.falsePositiveProbability = 0.05
+        plan.reorderProbability = 0.1
+        plan.reorderPatienceNanoseconds = 1_000_000
+        return plan
+    }
+
+    static func server(_ test: String) throws -> TestServer {
+        print("\(test): FIRN_SEED=\(seed) FIRN_OPERATIONS=\(operations)")
+        let server = try TestServer(["--maxmemory", "8mb"], threads: 3, isTiered: true)
+        return server
+    }
+
+    private static let accounts = 40
+    private static let total = accounts * 1_000
+
+    /// What the threads of one history share.
+    private final class History: Sendable {
+        let differences = Monitor<[String]>([])
+        let done = Atomic<Int>(0)
+        let broken = Atomic<Int>(0)
+        let failed = Atomic<Int>(0)
+        let port: Int
+        init(port: Int) { self.port = port }
+
+        func note(_ text: String) { differences.withLock { if $0.count < 5 { $0.append(text) } } }
+    }
+
+    /// An amount, with padding that makes the record large enough to be worth a page of its own.
+    private static func text(_ amount: Int, _ random: inout RandomSource) -> String {
+        "\(amount):" + String(repeating: "x", count: random.index(below: 400))
+    }
+
+    private static func amount(_ reply: Reply) -> Int? { reply.text?.split(separator: ":").first.flatMap { Int($0) } }
+
+    /// Moves an amount between two accounts: read under WATCH, written in a transaction. Tries until it comes through.
+    private static func transfer(_ client: TestClient, _ random: inout RandomSource, _ history: History) throws {
+        let from = "a:\(random.index(below: accounts))"
+        let to = "a:\(random.index(below: accounts))"
+        if from == to { return }
+        while true {
+            let sum = random.index(below: 10)
+            guard try client.call("watch", from, to) == .ok else { continue }
+            let read = try client.call("mget", from, to).elements
+            guard read.count == 2, let first = amount(read[0]), let second = amount(read[1]) else {
+                try client.call("unwatch")
+                history.failed.add(1, ordering: .relaxed)
+                continue
+            }
+            var commands = ["set \(from) \(text(first - sum, &random))", "set \(to) \(text(second + sum, &random))"]
+            // Some run behind the gate.
+            if random.index(below: 20) == 0 { commands.insert("dbsize", at: random.index(below: 3)) }
+            try client.call("multi")
+            for command in commands { _ = try client.call(command.split(separator: " ").map(String.init)) }
+            switch try client.call("exec") {
+            case .null: history.broken.add(1, ordering: .relaxed)
+            case .array(let replies):
+                if replies.contains(where: { $0 != .ok && $0.number == nil && !$0.isError }) || replies.count < 2 {
+                    history.note("EXEC \(commands.map { $0.prefix(20) }) got \(replies)")
+                }
+                history.done.add(1, ordering: .relaxed)
+                return
+            case .error: history.failed.add(1, ordering: .relaxed)
+            case let other: history.note("EXEC got \(other)")
+            }
+        }
+    }
+
+    /// Reads all accounts in a transaction.
+    private static func audit(_ client: TestClient, _ random: inout RandomSource, _ history: History) throws {
+        try client.call("multi")
+        let isSplit = random.index(below: 4) == 0
+        let half = accounts / 2
+        if isSplit {
+            // Two looks, with a walk over everything between: only the gate makes them one.
+            try client.call(["mget"] + (0..<half).map { "a:\($0)" })
+            try client.call("dbsize")
+            try client.call(["mget"] + (half..<accounts).map { "a:\($0)" })
+        } else {
+            for number in 0..<accounts { try client.call("get", "a:\(number)") }
+        }
+        let replies = try client.call("exec")
+        guard case .array(let read) = replies, !read.contains(where: \.isError) else {
+            if !replies.isError, case .array = replies {} else if !replies.isError { history.note("\(replies)") }
+            history.failed.add(1, ordering: .relaxed)
+            return
+        }
+        let all = isSplit ? read[0].elements + read[2].elements : read
+        let sum = all.reduce(0) { $0 + (amount($1) ?? 1_000_000) }
+        if sum != total { history.note("the sum is \(sum), split \(isSplit): \(all.map { amount($0) ?? -1 })") }
+        if isSplit, read[1].number ?? 0 < accounts { history.note("DBSIZE \(read[1])") }
+        history.done.add(1, ordering: .relaxed)
+    }
+
+    @Test func sumsAreKept() throws {
+        let server = try Self.server("sumsAreKept")
+        let history = History(port: server.port)
+        let setup = try server.connect()
+        var random = RandomSource(seed: Self.seed)
+        for number in 0..<Self.accounts {
+            #expect(try setup.call("set", "a:\(number)", Self.text(1_000, &random)) == .ok)
+        }
+        server.provider?.plan = Self.nastyPlan()
+        let threads = (0..<6).map { number in
+            Thread(name: "client-\(number)") {
+                var random = RandomSource(seed: Self.seed &* 31 &+ UInt64(number))
+                do {
+                    let client = try TestClient(port: history.port)
+                    for _ in 0..<Self.operations {
+                        if number < 4 {
+                            try Self.transfer(client, &random, history)
+                        } else {
+                            try Self.audit(client, &random, history)
+                        }
+                    }
+                } catch {
+                    history.note("client \(number): \(error)")
+                }
+            }
+        }
+        let isOver = Atomic<Bool>(false)
+        let core = server.core
+        let spiller = Thread(name: "spill") {
+            while !isOver.load(ordering: .relaxed) {
+                try? core.tier?.spillEverything(keepsClean: false)
+                Clock.sleep(nanoseconds: 2_000_000)
+            }
+        }
+        for thread in threads { thread.join() }
+        isOver.store(true, ordering: .relaxed)
+        spiller.join()
+        let done = history.done.load(ordering: .relaxed)
+        let broken = history.broken.load(ordering: .relaxed)
+        let failed = history.failed.load(ordering: .relaxed)
+        print("sumsAreKept: \(done) done, \(broken) broken watches, \(failed) failed")
+        #expect(history.differences.withLock { $0 } == [])
+        #expect(done > Self.operations * 4)
+        let isClean = eventually { TransactionTests.isClean(server) && core.parkedCalls.load(ordering: .relaxed) == 0 }
+        #expect(isClean)
+        for shard in 0..<Position.shardCount { #expect(core.store.observerCount(shard) == 0) }
+    }
+}
