@@ -7,6 +7,7 @@
 //   Gates           what is asked before a command runs, in a fixed order that clients can see
 //   KeyPreparation  locks the shards of a call's keys and sees to it that they are resident, or parks the call
 //   ParkedCall      a call that waits for flash, for memory or for a background job
+//   Blocking        calls that wait for keys (BLPOP ...): queues, reservations, timeouts
 //   ClientPause     CLIENT PAUSE and the pause of a shutdown: which calls wait, and until when
 //   ControlPool     threads for what may take long: walks, frees, flushes
 //   Maintenance     the thread behind the clock: expiry in RAM, rates, peaks

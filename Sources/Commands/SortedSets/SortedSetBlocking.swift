@@ -11,7 +11,7 @@ extension SortedSetCommands {
             group: .sortedSet,
             keys: [KeySpec([.readWrite, .access, .delete], .index(1), .range(last: -2, step: 1, limit: 0))],
             since: "5.0.0",
-            summary: "Removes and returns the member with the lowest score of one of several sorted sets; waits for one.",
+            summary: "Removes and returns the member with the lowest score of one of some sorted sets; waits for one.",
             complexity: "O(log(N)) with N members",
             documentation: SortedSetSyntax.bzpopmin
         ) { blockingPop(&$0, fromEnd: false) },
@@ -20,7 +20,7 @@ extension SortedSetCommands {
             group: .sortedSet,
             keys: [KeySpec([.readWrite, .access, .delete], .index(1), .range(last: -2, step: 1, limit: 0))],
             since: "5.0.0",
-            summary: "Removes and returns the member with the highest score of one of several sorted sets; waits for one.",
+            summary: "Removes and returns the member with the highest score of one of some sorted sets; waits for one.",
             complexity: "O(log(N)) with N members",
             documentation: SortedSetSyntax.bzpopmax
         ) { blockingPop(&$0, fromEnd: true) },
@@ -62,7 +62,9 @@ extension SortedSetCommands {
     }
 
     /// The call has found no sorted set: it waits until there is one under one of its keys.
-    static func waitForSortedSet(_ call: inout CommandContext, _ timeout: Int64, _ serve: @escaping BlockRequest.Serve) {
+    static func waitForSortedSet(
+        _ call: inout CommandContext, _ timeout: Int64, _ serve: @escaping BlockRequest.Serve
+    ) {
         call.wait(
             BlockRequest(
                 keys: 0..<call.keys.count, timeoutMilliseconds: timeout, wants: { $0?.type == .zset }, serve: serve))

@@ -98,7 +98,8 @@ extension LoopWorker {
         }
         let milliseconds = request.timeoutMilliseconds
         // Rounded up: nobody's time is up too early. A time that the clock can't show doesn't come.
-        let (end, overflow) = ((Clock.monotonicNanoseconds() + 999_999) / 1_000_000).addingReportingOverflow(milliseconds)
+        let now = (Clock.monotonicNanoseconds() + 999_999) / 1_000_000
+        let (end, overflow) = now.addingReportingOverflow(milliseconds)
         return BlockedCall(
             session, request, keys: keys, deadline: milliseconds == 0 || overflow ? .max : Int(end),
             version: context.pointee.reply.pointee.version)

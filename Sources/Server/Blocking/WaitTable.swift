@@ -9,11 +9,11 @@ import Values
 //
 // The simple version (a pusher wakes a waiter, which runs again and takes what is there) lets others take it first, and
 // serves waiters in no order. Redis serves them within the command that pushes, which needs no order among threads.
-// Here a waiter belongs to its loop, and to run it may need other shards' locks and keys from flash, which a pusher can't
-// wait for under its own locks. So what was pushed is put aside for the one it is for:
+// Here a waiter belongs to its loop, and to run it may need other shards' locks and keys from flash, which a pusher
+// can't wait for under its own locks. So what was pushed is put aside for the one it is for:
 //
-//  1. A call that found nothing is put into the queue of each of its keys, under the locks under which it found nothing:
-//     no push can come between.
+//  1. A call that found nothing is put into the queue of each of its keys, under the locks under which it found
+//     nothing: no push can come between.
 //  2. A change of a key is told to `happened` before the changing call gives its locks back. If the key now holds what
 //     somebody in its queue wants, the first such call is *claimed* and the key *reserved* for it.
 //  3. The claimed call's loop runs it again from the top. Any other call that needs the key is parked until then;
@@ -21,16 +21,17 @@ import Values
 //  4. When it has run, it leaves its queues, and under the same locks the key is offered to the next. If there is
 //     nothing for anybody any more, those who were parked go on, first come, first served.
 //
-// So to all others a push and the calls that it serves are one step, though they run on different threads. Who sees keys
-// without locking them (DBSIZE, SCAN, FLUSHALL), or goes on after a push, waits for its consequences: `Reservations`.
+// So to all others a push and the calls that it serves are one step, though they run on different threads. Who sees
+// keys without locking them (DBSIZE, SCAN, FLUSHALL), or goes on after a push, waits for its consequences:
+// `Reservations`.
 //
 // What keeps this right:
 //
 //  - No key that isn't reserved holds something that a waiting call in its queue wants: each place that could change
 //    this (a change, a release, a swap, a call that waits again) offers the key.
-//  - A claimed call takes from the key it was claimed for and no other, so it can't take what is reserved for others. It
-//    may need one more key (BLMOVE's target), and waits for that only if the other reservation is older: there is no
-//    circle.
+//  - A claimed call takes from the key it was claimed for and no other, so it can't take what is reserved for others.
+//    It may need one more key (BLMOVE's target), and waits for that only if the other reservation is older: there is
+//    no circle.
 //  - A call that is claimed runs whatever happens, or its connection closes: then its loop gives the key on.
 //
 // Most waiting calls need no key but the one that was pushed to. Those are not claimed but *served* where they stand in
@@ -157,8 +158,8 @@ final class WaitTable: @unchecked Sendable {
         }
     }
 
-    /// A call ends otherwise: its time is up, somebody has ended the wait, or its connection is gone. Takes and releases
-    /// the locks of its keys' shards, one after the other.
+    /// A call ends otherwise: it was served, its time is up, somebody has ended the wait, or its connection is gone.
+    /// Takes and releases the locks of its keys' shards, one after the other.
     func leave(_ call: BlockedCall, in keyspace: inout LockedKeyspace) {
         call.finish()
         for node in call.nodes {
@@ -210,8 +211,7 @@ final class WaitTable: @unchecked Sendable {
         keyspace.deletesExpired = false
         for shard in 0..<Position.shardCount where !queues[shard].isEmpty {
             for queue in queues[shard].values where databases.contains(queue.key.database) {
-                offer(queue, &keyspace, isSettled: false)
-                dismantle(queue)
+                offer(queue, &keyspace, isSettled: false, serves: false)
             }
         }
     }
@@ -219,7 +219,8 @@ final class WaitTable: @unchecked Sendable {
     /// A transaction that has the exclusive gate begins. There are no reservations.
     func beginTransaction() { postpones.store(true, ordering: .relaxed) }
 
-    /// The transaction is through, and no other command has run yet: offers what it has brought. Takes and releases locks.
+    /// The transaction is through, and no other command has run yet: offers what it has brought. Takes and releases
+    /// locks.
     func endTransaction(in keyspace: inout LockedKeyspace) {
         postpones.store(false, ordering: .relaxed)
         let changed = postponed.withLock { changed in
@@ -234,12 +235,12 @@ final class WaitTable: @unchecked Sendable {
         }
     }
 
-    /// Reserves the key for the first call that waits for what is there now, unless it is reserved. The shard is
-    /// locked. `isSettled`: a key without an entry in RAM doesn't exist; else it may be on flash, and the call must run
-    /// to find out.
+    /// Serves the calls that wait for what is there now, unless the key is reserved; reserves it for the first that
+    /// must run. The shard is locked. `isSettled`: a key without an entry in RAM doesn't exist; else it may be on flash,
+    /// and a call must run to find out. `serves`: this view may change keys.
     private func offer(
-        _ queue: WaitQueue, _ keyspace: inout LockedKeyspace, isSettled: Bool, chain: UInt64? = nil,
-        except: BlockedCall? = nil
+        _ queue: WaitQueue, _ keyspace: inout LockedKeyspace, isSettled: Bool, serves: Bool = true,
+        chain: UInt64? = nil, except: BlockedCall? = nil
     ) {
         guard queue.holder == nil, queue.first != nil else { return }
         if postpones.load(ordering: .relaxed) { return postponed.withLock { $0.append(queue) } }
@@ -251,8 +252,9 @@ final class WaitTable: @unchecked Sendable {
             var cursor = queue.first
             while let node = cursor {
                 cursor = node.next
-                guard node.call !== except, isUnknown || node.call.request.wants(entry?.record) else { continue }
-                if let found = entry, let serve = node.call.request.serve {
+                let wants = isUnknown || node.call.request.wants(entry?.record)
+                guard wants, node.call !== except else { continue }
+                if serves, let found = entry, let serve = node.call.request.serve {
                     guard node.call.serve({ serve(&keyspace, ref, found, $0) }) else { continue }
                     queue.remove(node)
                     store.observe(queue.position.shard, -1)
