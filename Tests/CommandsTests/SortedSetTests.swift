@@ -7,7 +7,8 @@ import Testing
     private static let rows = others + SortedSetCommands.rows
 
     @Test func transcripts() {
-        Transcript.check(SortedSetCommands.rows, with: Self.others, transcripts: ["zsets", "zsets-ranges", "zsets-blocking"])
+        Transcript.check(
+            SortedSetCommands.rows, with: Self.others, transcripts: ["zsets", "zsets-ranges", "zsets-blocking"])
     }
 
     @Test func rowsSayWhatRedisSays() {
