@@ -52,6 +52,13 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
         if allocated - end < extra { grow(extra) }
     }
 
+    /// As `reserve`, without room for more than that: where the whole of what is to come is known. Appending in small
+    /// steps with this is not O(1).
+    public mutating func reserveExactly(_ extra: Int) {
+        guard allocated - end < extra else { return }
+        move(to: end - start + extra)
+    }
+
     @usableFromInline
     @inline(never)
     mutating func grow(_ extra: Int) {
@@ -62,14 +69,22 @@ public struct ByteBuffer: ~Copyable, @unchecked Sendable {
         } else {
             var size = max(allocated, 64)
             while size < needed { size += size < 1 << 20 ? size : size / 4 }
-            let fresh = firn_allocate(size).assumingMemoryBound(to: UInt8.self)
-            if let memory {
-                memcpy(fresh, memory + start, used)
-                firn_deallocate(memory, allocated)
-            }
-            memory = fresh
-            allocated = size
+            return move(to: size)
         }
+        start = 0
+        end = used
+    }
+
+    /// Takes another block of `size` bytes, at least as many as are readable.
+    private mutating func move(to size: Int) {
+        let used = end - start
+        let fresh = firn_allocate(size).assumingMemoryBound(to: UInt8.self)
+        if let memory {
+            memcpy(fresh, memory + start, used)
+            firn_deallocate(memory, allocated)
+        }
+        memory = fresh
+        allocated = size
         start = 0
         end = used
     }

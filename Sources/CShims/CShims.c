@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <time.h>
 
@@ -66,6 +67,13 @@ void firn_allocator_purge(void) {}
 const char *firn_allocator_name(void) { return "libc"; }
 void firn_allocator_background(int on) { (void)on; }
 #endif
+
+void *firn_map_zeros(size_t size) {
+  void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (p == MAP_FAILED) abort();
+  return p;
+}
+void firn_unmap(void *pointer, size_t size) { munmap(pointer, size); }
 
 int firn_futex_wait(const void *word, uint32_t expected, int64_t timeout_nanoseconds) {
   struct timespec limit, *pointer = NULL;

@@ -34,6 +34,18 @@ int firn_parse_double(const uint8_t *text, size_t count, double *value) {
   return 1;
 }
 
+int firn_scan_double(const uint8_t *text, size_t count, double *value) {
+  char stack[ON_STACK], *end;
+  char *copy = terminated(text, count, stack);
+  errno = 0;
+  double parsed = strtod(copy, &end);
+  int whole = *end == 0;
+  if (copy != stack) free(copy);
+  if (!whole || errno == ERANGE || isnan(parsed)) return 0;
+  *value = parsed;
+  return 1;
+}
+
 int firn_parse_extended(const uint8_t *text, size_t count, firn_extended *value) {
   if (count == 0 || isspace(text[0])) return 0;
   char stack[ON_STACK], *end;

@@ -8,8 +8,12 @@ public enum BackgroundRequest: Sendable {
     case walk(WalkRequest)
     /// That the count of a database's keys is exact.
     case exactCount(database: Int)
+    /// Keys that the call needs besides those its arguments name: see LateKeys.
+    case moreKeys(LateKeys)
     /// Anything that may take long: run on a control thread.
     case job(@Sendable () -> BackgroundAnswer)
+    /// What waits for another server: run where it holds up no other job.
+    case remote(@Sendable () -> BackgroundAnswer)
     /// A job that changes keys: no transaction has the server for itself meanwhile.
     case change(@Sendable () -> BackgroundAnswer)
 }
@@ -29,6 +33,8 @@ public enum BackgroundAnswer: Sendable {
 public struct CommandSettings: Sendable {
     /// Longest string, in bytes (`proto-max-bulk-len`).
     public var maximumStringBytes = 512 << 20
+    /// A collection of more bytes can't grow: with a flash tier, which keeps it in memory as a whole or not at all.
+    public var growingBytes = Int.max
     /// Whether DUMP compresses (`rdbcompression`).
     public var compressesDumps = true
     /// Longest HyperLogLog in the sparse form (`hll-sparse-max-bytes`).
@@ -37,6 +43,9 @@ public struct CommandSettings: Sendable {
     public var lfuDecayMinutes = 1
     /// Whether the policy is an LFU one (OBJECT FREQ instead of IDLETIME).
     public var isLFU = false
+    /// Whether values that are small integers count as shared (OBJECT REFCOUNT): not where each has its own LRU or LFU
+    /// word to be evicted by.
+    public var sharesIntegers = true
     public init() {}
 }
 
@@ -76,6 +85,15 @@ public struct KeyRefs: ~Copyable {
         count &+= 1
     }
 
+    /// Forgets the refs, and gives back memory that few calls need.
+    public mutating func trim() {
+        count = 0
+        guard capacity > 4096 else { return }
+        base.deallocate()
+        capacity = 64
+        base = .allocate(capacity: capacity)
+    }
+
     @usableFromInline
     mutating func grow() {
         let fresh = UnsafeMutablePointer<KeyRef>.allocate(capacity: capacity * 2)
@@ -95,6 +113,10 @@ public struct CommandContext: ~Copyable {
     public var arguments: Arguments
     /// The refs of the call's keys, in the order of the row's specifications (or of its custom plan).
     public var keys = KeyRefs()
+    /// How many of them the arguments name; the others are `late`'s.
+    public var declaredKeys = 0
+    /// The keys that the call has asked for in an earlier run.
+    public var late: LateKeys?
     public var keyspace: LockedKeyspace
     /// Where the reply goes: the connection's, set by the dispatcher.
     public var reply: UnsafeMutablePointer<ReplyWriter>
@@ -109,8 +131,12 @@ public struct CommandContext: ~Copyable {
     public var block: BlockRequest?
     /// The key that a call which waited has been woken for, by its place in `keys`; nil in its first run.
     public var served: Int?
+    /// What such a call's request remembers.
+    public var memory: (any Sendable)?
     /// Whether the call is part of a transaction: what would block answers as if its time had run out at once.
     public var isInTransaction = false
+    /// Whether the call may need memory: set by the dispatcher for each.
+    public var mayGrow = false
     /// Where a line for the administrator goes: the server's log.
     public var warn: (@Sendable (String) -> Void)?
     /// For choices that a reply shows. What a call draws before it asks for something isn't drawn again.

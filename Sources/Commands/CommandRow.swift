@@ -20,6 +20,7 @@ public struct CommandFlags: OptionSet, Sendable {
     public static let asking = CommandFlags(rawValue: 1 << 11)
     public static let fast = CommandFlags(rawValue: 1 << 12)
     public static let noAuth = CommandFlags(rawValue: 1 << 13)
+    /// COMMAND INFO doesn't show it.
     public static let mayReplicate = CommandFlags(rawValue: 1 << 14)
     public static let noAsyncLoading = CommandFlags(rawValue: 1 << 15)
     public static let allowBusy = CommandFlags(rawValue: 1 << 16)
@@ -27,6 +28,10 @@ public struct CommandFlags: OptionSet, Sendable {
     public static let movableKeys = CommandFlags(rawValue: 1 << 18)
     /// CLIENT PAUSE doesn't hold it up. COMMAND INFO doesn't show it.
     public static let runsWhilePaused = CommandFlags(rawValue: 1 << 20)
+    /// A client of RESP2 may use it while it has subscriptions. COMMAND INFO doesn't show it.
+    public static let runsWhileSubscribed = CommandFlags(rawValue: 1 << 24)
+    /// Changes subscriptions: as the last, and CLIENT REPLY OFF doesn't hold its replies back.
+    public static let pushes = CommandFlags(rawValue: 1 << 25)
     /// Allowed only where the configuration says so (DEBUG). COMMAND INFO doesn't show it.
     public static let protected = CommandFlags(rawValue: 1 << 19)
 
@@ -37,8 +42,8 @@ public struct CommandFlags: OptionSet, Sendable {
     public static let endsMulti = CommandFlags(rawValue: 1 << 26)
     /// EXEC.
     public static let runsQueue = CommandFlags(rawValue: 1 << 30)
-    /// Has no keys, takes no lock of a shard and asks for nothing: a transaction can run it under the locks of its keys.
-    /// Without this a command without keys has its transaction run behind the exclusive gate.
+    /// Has no keys, takes no lock of a shard and asks for nothing: a transaction can run it under the locks of its
+    /// keys. Without this a command without keys has its transaction run behind the exclusive gate.
     public static let runsUnderLocks = CommandFlags(rawValue: 1 << 29)
     /// Has keys, but takes locks of shards too or asks for something (`BackgroundRequest`): a transaction with it
     /// needs the exclusive gate.
@@ -51,7 +56,7 @@ public struct CommandFlags: OptionSet, Sendable {
         (.write, "write"), (.readOnly, "readonly"), (.denyOOM, "denyoom"), (.admin, "admin"), (.pubSub, "pubsub"),
         (.noScript, "noscript"), (.blocking, "blocking"), (.loading, "loading"), (.stale, "stale"),
         (.skipMonitor, "skip_monitor"), (.skipSlowLog, "skip_slowlog"), (.asking, "asking"), (.fast, "fast"),
-        (.noAuth, "no_auth"), (.mayReplicate, "may_replicate"), (.noAsyncLoading, "no_async_loading"),
+        (.noAuth, "no_auth"), (.noAsyncLoading, "no_async_loading"),
         (.noMulti, "no_multi"), (.movableKeys, "movablekeys"), (.allowBusy, "allow_busy"),
     ]
 }
@@ -127,6 +132,8 @@ public struct KeySpec: Sendable {
         case index(Int)
         /// Behind this word, searched from an index on (negative: backwards from the end).
         case keyword(StaticString, startFrom: Int)
+        /// Nowhere that a specification could say.
+        case unknown
     }
     public enum Find: Sendable {
         /// Up to `last` (relative to the first key; negative: from the end), each `step`-th; `limit` 0 or 1: no
@@ -134,6 +141,8 @@ public struct KeySpec: Sendable {
         case range(last: Int, step: Int, limit: Int)
         /// A count at `index` (relative to the beginning), keys from `first` on.
         case count(index: Int, first: Int, step: Int)
+        /// With an unknown beginning: appends the indices of one call's keys; nil: the arguments name none.
+        case unknown((@Sendable (Arguments, inout [Int]) -> Void)?)
     }
     public let flags: Flags
     public let begin: Begin
@@ -272,6 +281,7 @@ extension KeySpec {
         case .keyword(let word, let start):
             guard let at = find(word, start, arguments) else { return true }
             first = at + 1
+        case .unknown: break
         }
         switch find {
         case .range(let last, let step, let limit):
@@ -287,6 +297,7 @@ extension KeySpec {
             let start = first + offset
             guard start + (Int(count) - 1) * step < arguments.count else { return false }
             for number in 0..<Int(count) { indices.append(start + number * step) }
+        case .unknown(let append): append?(arguments, &indices)
         }
         return true
     }

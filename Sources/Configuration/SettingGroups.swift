@@ -22,13 +22,10 @@ public struct EncodingLimits: Sendable {
     public let hashMaxListpackEntries: Int
     public let hashMaxListpackValueBytes: Int
     public let setMaxIntsetEntries: Int
-    public let setMaxListpackEntries: Int
-    public let setMaxListpackValueBytes: Int
     public let zsetMaxListpackEntries: Int
     public let zsetMaxListpackValueBytes: Int
     /// Entries; -1 to -5 for 4 to 64 KiB.
     public let listMaxListpackSize: Int
-    public let listCompressDepth: Int
     public let hllSparseMaxBytes: Int
     public let streamNodeMaxBytes: Int
     public let streamNodeMaxEntries: Int
@@ -37,12 +34,9 @@ public struct EncodingLimits: Sendable {
         hashMaxListpackEntries = read.int("hash-max-listpack-entries")
         hashMaxListpackValueBytes = read.int("hash-max-listpack-value")
         setMaxIntsetEntries = read.int("set-max-intset-entries")
-        setMaxListpackEntries = read.int("set-max-listpack-entries")
-        setMaxListpackValueBytes = read.int("set-max-listpack-value")
         zsetMaxListpackEntries = read.int("zset-max-listpack-entries")
         zsetMaxListpackValueBytes = read.int("zset-max-listpack-value")
         listMaxListpackSize = read.int("list-max-listpack-size")
-        listCompressDepth = read.int("list-compress-depth")
         hllSparseMaxBytes = read.int("hll-sparse-max-bytes")
         streamNodeMaxBytes = read.int("stream-node-max-bytes")
         streamNodeMaxEntries = read.int("stream-node-max-entries")

@@ -40,6 +40,10 @@ open class Connection: @unchecked Sendable {
     public final let queryBufferBytes = LoopCounter()
     /// Bytes allocated and free in the query buffer.
     public final let queryBufferFreeBytes = LoopCounter()
+    /// Of the bytes in the query buffer, those of a request that has begun which are understood already.
+    public final let parsedBytes = LoopCounter()
+    /// Bytes that the service keeps for the connection elsewhere; see `hold`.
+    public final let heldBytes = LoopCounter()
     /// Bytes of output that the client has not taken yet.
     public final let outputBytes = LoopCounter()
     /// Runs of bytes that this output is kept in.
@@ -107,6 +111,18 @@ open class Connection: @unchecked Sendable {
         firn_block_size(Unmanaged.passUnretained(self).toOpaque()) + firn_block_size(state)
     }
 
+    /// Any thread: all memory of the connection.
+    public final var memoryBytes: Int {
+        footprintBytes + queryBufferBytes.current + queryBufferFreeBytes.current + outputBytes.current
+            + heldBytes.current
+    }
+
+    /// Loop only: the service keeps so many bytes more (negative: fewer) for the connection: they count as its memory.
+    public final func hold(_ more: Int) {
+        heldBytes.add(more)
+        loop.account(self)
+    }
+
     /// Whether a request waits for `EventLoop.resume`.
     public final var isParked: Bool { state.pointee.isParked }
 
@@ -139,8 +155,10 @@ open class Connection: @unchecked Sendable {
 
     /// Appends protocol bytes, by reference if they are many; sent at the end of the turn. Loop only; also during
     /// an `execute`, then behind the replies written so far. After the close: no effect.
-    public final func enqueueOutput(_ bytes: SharedBytes) {
-        loop.enqueue(self) { $0.raw(shared: bytes) }
+    ///
+    /// - Parameter range: the part of the bytes; all of them if there is none.
+    public final func enqueueOutput(_ bytes: SharedBytes, _ range: Range<Int>? = nil) {
+        loop.enqueue(self, bytes, range ?? 0..<bytes.count)
     }
 
     /// Appends what `body` writes, in the connection's RESP version. As `enqueueOutput(_: SharedBytes)`.
@@ -156,6 +174,8 @@ struct ConnectionState: ~Copyable {
     /// Output that the socket would not take, or that was enqueued since the last flush.
     var pending = OutputQueue()
     var protocolVersion = 2
+    /// What the loop's sum of its connections' memory has of this one.
+    var accountedBytes = 0
     var outputClass = OutputClass.normal
     /// Since when the output has been above the soft limit; 0: it is not. Monotonic milliseconds.
     var softLimitSince = 0

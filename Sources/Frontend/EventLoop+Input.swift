@@ -91,7 +91,7 @@ extension EventLoop {
         let state = connection.state
         let room = min(missing, max(1 << 20, state.pointee.query.count * 8))
         let tail = state.pointee.query.capacity - state.pointee.query.count
-        if tail < min(missing, Self.readBytesPerTurn) { state.pointee.query.reserve(room) }
+        if tail < min(missing, Self.readBytesPerTurn) { state.pointee.query.reserveExactly(room) }
         let target = state.pointee.query.writableTail(min(room, Self.readBytesPerTurn))
         let asked = min(target.count, missing, Self.readBytesPerTurn)
         guard let base = target.baseAddress else { return }
@@ -237,6 +237,8 @@ extension EventLoop {
         if count == 0 || state.pointee.isClosing { state.pointee.query.release() }
         connection.queryBufferBytes.set(state.pointee.query.count)
         connection.queryBufferFreeBytes.set(state.pointee.query.capacity - state.pointee.query.count)
+        connection.parsedBytes.set(min(state.pointee.parser.parsedBytes, state.pointee.query.count))
+        account(connection)
         if count > core.pointee.settings.queryBufferLimitBytes, !state.pointee.isParked {
             statistics.queryLimitDisconnections.add(1)
             state.pointee.closeSoon = true

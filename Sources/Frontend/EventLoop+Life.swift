@@ -115,6 +115,7 @@ extension EventLoop {
         core.pointee.connections.append(connection)
         registry.withLock { $0.append(connection) }
         connection.lastInteraction.set(core.pointee.now)
+        account(connection)
         service.opened(connection)
         do {
             let token = UInt64(UInt(bitPattern: Unmanaged.passUnretained(connection).toOpaque()))
@@ -141,6 +142,7 @@ extension EventLoop {
         connection.queryBufferFreeBytes.set(0)
         connection.outputBytes.set(0)
         connection.outputBlocks.set(0)
+        account(connection)
         // First the graveyard: an event's handler holds no reference of its own, and the list's may be the last.
         core.pointee.graveyard.append(connection)
         remove(connection, at: state.pointee.index)
@@ -194,6 +196,7 @@ extension EventLoop {
             watchListeners(.readable)
         }
         walkConnections()
+        shrinkWriter()
         service.tick(self)
     }
 

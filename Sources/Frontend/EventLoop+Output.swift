@@ -7,7 +7,8 @@ extension EventLoop {
     /// Output that a client may leave unread before it is authenticated: it gets only errors, no need to hoard them.
     private static let strangersOutputBytes = 1024
 
-    /// Memory that the writer keeps from one batch to the next.
+    /// Memory that the writer keeps from one batch to the next while it is used; without use for a tick or two it goes
+    /// back to what it began with.
     private static let keptWriterBytes = 256 << 10
 
     /// Replies that wait in the writer at most; beyond, they are sent before the end of the turn.
@@ -28,6 +29,7 @@ extension EventLoop {
         let limit = core.pointee.settings.outputLimits[state.pointee.outputClass.rawValue].hardBytes
         guard limit > 0, writer.pointee.count - begin + state.pointee.pending.count >= limit else { return false }
         writer.pointee.truncate(to: begin)
+        if begin == 0 { writer.pointee.removeAll(keeping: Self.sharedInputBytes) }
         state.pointee.pending.removeAll()
         if !state.pointee.closeSoon { statistics.outputLimitDisconnections.add(1) }
         state.pointee.closeSoon = true
@@ -53,7 +55,21 @@ extension EventLoop {
     func endTurnOfWriter() {
         if core.pointee.deferred.isEmpty { return }
         sendDeferred()
+        emptyWriter()
+    }
+
+    private func emptyWriter() {
+        if writer.pointee.slice.count > Self.sharedInputBytes { core.pointee.wroteMuch = true }
         writer.pointee.removeAll(keeping: Self.keptWriterBytes)
+    }
+
+    /// At a tick: gives back the memory of replies larger than those of late.
+    func shrinkWriter() {
+        if !core.pointee.wroteMuch, writer.pointee.count == 0 {
+            writer.pointee.removeAll(keeping: Self.sharedInputBytes)
+        }
+        core.pointee.wroteMuch = false
+        statistics.writerBytes.set(writer.pointee.allocatedBytes)
     }
 
     /// Sends the replies that wait. The writer keeps its bytes: a batch may be writing behind them.
@@ -109,7 +125,7 @@ extension EventLoop {
             state.pointee.pending.append(writer.pointee, from: begin)
             flushPending(connection)
         }
-        writer.pointee.removeAll(keeping: Self.keptWriterBytes)
+        emptyWriter()
     }
 
     /// Sends pending output as long as the socket takes it, up to a bound per turn.
@@ -158,12 +174,27 @@ extension EventLoop {
         touch(connection)
     }
 
+    /// Appends a part of shared bytes, as above. Nothing is allocated for a connection that waits for nothing else: a
+    /// message to very many costs each of them a reference.
+    func enqueue(_ connection: Connection, _ bytes: SharedBytes, _ range: Range<Int>) {
+        precondition(isCurrent || core.pointee.isStopping, "output for connection \(connection.id) off its loop")
+        let state = connection.state
+        if state.pointee.isClosed || state.pointee.isClosing { return }
+        if executing === connection { return writer.pointee.raw(shared: bytes, range: range) }
+        sendDeferred()
+        if state.pointee.isClosed { return }
+        state.pointee.pending.append(bytes, range)
+        checkOutputLimit(connection)
+        touch(connection)
+    }
+
     /// Notes the output's size; a client above its limit is closed at the end of the turn.
     func checkOutputLimit(_ connection: Connection) {
         let state = connection.state
         let bytes = state.pointee.pending.count
         connection.outputBytes.set(bytes)
         connection.outputBlocks.set(state.pointee.pending.blockCount)
+        account(connection)
         let limit = core.pointee.settings.outputLimits[state.pointee.outputClass.rawValue]
         var isOver = limit.hardBytes > 0 && bytes >= limit.hardBytes
         if limit.softBytes > 0, bytes >= limit.softBytes {

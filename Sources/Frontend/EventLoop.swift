@@ -119,6 +119,8 @@ public final class EventLoop: @unchecked Sendable {
         let events = core.pointee.poller.wait(timeoutMilliseconds: Int32(truncatingIfNeeded: wait))
         core.pointee.now = Self.clock()
         statistics.wakeUps.add(1)
+        // Before the events: a message that was left here before a request was sent comes before its reply.
+        if inbox.hasWork { readInbox() }
         var event = 0
         while event < events {
             let token = core.pointee.poller.token(event)
@@ -140,6 +142,10 @@ public final class EventLoop: @unchecked Sendable {
         if inbox.hasWork { readInbox() }
         endTurnOfWriter()
         if !core.pointee.touched.isEmpty { settleTouched() }
+        if core.pointee.haveConnectionsGrown {
+            core.pointee.haveConnectionsGrown = false
+            service.connectionsGrew(on: self)
+        }
         if core.pointee.now >= core.pointee.nextTick { tick() }
         if core.pointee.now >= core.pointee.alarm {
             core.pointee.alarm = .max
@@ -182,6 +188,19 @@ public final class EventLoop: @unchecked Sendable {
             }
         }
         for job in jobs { job() }
+    }
+
+    /// Any thread: memory of the buffer for replies at the last tick. For tests.
+    package var writerBytes: Int { statistics.writerBytes.current }
+
+    /// Brings the sum of the connections' memory up to date.
+    func account(_ connection: Connection) {
+        let bytes = connection.state.pointee.isClosed ? 0 : connection.memoryBytes
+        let more = bytes - connection.state.pointee.accountedBytes
+        if more == 0 { return }
+        connection.state.pointee.accountedBytes = bytes
+        statistics.connectionBytes.add(more)
+        if more > 0 { core.pointee.haveConnectionsGrown = true }
     }
 
     /// Puts the connection on the list of those to flush or close at the end of the turn.
@@ -239,6 +258,10 @@ struct LoopCore: ~Copyable {
     /// Unix milliseconds; see `EventLoop.unixMilliseconds`.
     var unixNow: Int64 = 0
     var nextTick = 0
+    /// A connection takes more memory than before this turn.
+    var haveConnectionsGrown = false
+    /// The writer held more than it keeps, since the last tick.
+    var wroteMuch = false
     /// See `EventLoop.alarmMilliseconds`.
     var alarm = Int.max
     /// Where the tick's walk over the connections goes on.

@@ -38,6 +38,8 @@ public protocol FrontendService: AnyObject, Sendable {
     func peerClosed(_ connection: Connection) -> Bool
     /// Every 100 ms on each loop.
     func tick(_ loop: EventLoop)
+    /// At the end of a turn in which connections came to take more memory than before.
+    func connectionsGrew(on loop: EventLoop)
     /// The time that was set as the loop's `alarmMilliseconds` has come, by a millisecond or so.
     func alarm(_ loop: EventLoop)
 }
@@ -50,5 +52,6 @@ extension FrontendService {
     public func protocolError(_ connection: Connection, _ error: ProtocolError) {}
     public func peerClosed(_ connection: Connection) -> Bool { false }
     public func tick(_ loop: EventLoop) {}
+    public func connectionsGrew(on loop: EventLoop) {}
     public func alarm(_ loop: EventLoop) {}
 }

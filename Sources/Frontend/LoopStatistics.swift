@@ -36,6 +36,10 @@ public final class LoopStatistics: Sendable {
     public let protocolErrors = LoopCounter()
     public let queryLimitDisconnections = LoopCounter()
     public let outputLimitDisconnections = LoopCounter()
+    /// Memory of the buffer for replies, at the last tick.
+    let writerBytes = LoopCounter()
+    /// Memory of the loop's connections now.
+    public let connectionBytes = LoopCounter()
     public let idleDisconnections = LoopCounter()
     /// Connections of the loop, those being handed over to it included. Other loops add to it.
     let clients = Atomic<Int>(0)

@@ -28,6 +28,9 @@ struct OutputQueue: ~Copyable {
     var isEmpty: Bool { count == 0 }
     var blockCount: Int { blocks.count - head }
 
+    /// Whether the last block is the queue's own.
+    private var isGathering: Bool { head < blocks.count && blocks[blocks.count - 1].isOwn }
+
     /// Appends a copy.
     mutating func append(_ bytes: ByteSlice) {
         guard bytes.count > 0 else { return }
@@ -46,9 +49,14 @@ struct OutputQueue: ~Copyable {
         blocks.append(Block(bytes: block, start: 0, end: rest.count, isOwn: true))
     }
 
-    /// Appends a part of a shared block, by reference unless it is small.
+    /// Small parts of shared blocks that are kept by reference. What comes behind them is gathered.
+    private static let smallReferences = 4
+
+    /// Appends a part of a shared block: by reference if it is large, or if hardly anything waits yet, so that a
+    /// message that many connections get needs no block of each.
     mutating func append(_ bytes: SharedBytes, _ range: Range<Int>) {
-        if range.count < 1024 { return append(bytes.slice[range]) }
+        if range.count < 1024, blockCount >= Self.smallReferences || isGathering { return append(bytes.slice[range]) }
+        guard range.count > 0 else { return }
         count += range.count
         blocks.append(Block(bytes: bytes, start: range.lowerBound, end: range.upperBound, isOwn: false))
     }

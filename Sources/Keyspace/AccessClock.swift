@@ -64,6 +64,12 @@ public struct AccessClock: Sendable {
         return max(0, counter - elapsed / decayMinutes)
     }
 
+    /// The LFU counter, decayed as the mode says.
+    func frequency(_ record: Record) -> Int {
+        guard case .lfu(_, let decay) = mode else { return 0 }
+        return frequency(record, decayMinutes: decay)
+    }
+
     /// Seconds since the last touch under LRU.
     public func idleSeconds(_ record: Record) -> Int {
         switch mode {

@@ -45,6 +45,9 @@ open class FaultWaiter: @unchecked Sendable {
         pending.add(1, ordering: .relaxed)
     }
 
+    /// Takes over what `earlier`, which has run in vain, waited for: it stays pinned until this call has run.
+    public func inherit(_ earlier: FaultWaiter) { faults += earlier.faults }
+
     func landed(failed: Bool) {
         if failed { failureText.store(true, ordering: .releasing) }
         if pending.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { ready() }

@@ -114,6 +114,15 @@ extension LockedKeyspace {
         store.eventClasses.load(ordering: .relaxed) & eventClass.rawValue != 0
     }
 
+    /// Whether events of any class are wanted.
+    @inlinable
+    var notifiesAnything: Bool { store.eventClasses.load(ordering: .relaxed) != 0 }
+
+    /// A key is about to be overwritten unseen: if it is past due, its end is an event of its own.
+    @usableFromInline
+    @inline(never)
+    mutating func meetExpired(_ ref: KeyRef) { _ = peek(ref) }
+
     /// Something has happened to a key that a notification is for. Costs a load when nobody wants to know.
     @inlinable
     public mutating func notify(_ eventClass: EventClasses, _ name: StaticString, _ ref: KeyRef) {
@@ -157,6 +166,17 @@ extension LockedKeyspace {
 
     @usableFromInline
     func space(of entry: Entry) -> Int { (entry.partition - partitions) / Position.shardCount }
+
+    /// Tells now what has happened, for one who wants to see listeners as the call leaves them. The locks stay.
+    public mutating func tell() { if hasNews { deliver() } }
+
+    /// Hands over the events so far, not the changes: what follows is told to the same listeners by other means.
+    public mutating func tellEvents() {
+        if events.isEmpty { return }
+        let happened = events
+        events = []
+        (listener ?? store.listener)?.happened([], happened, in: &self)
+    }
 
     /// Hands over what has happened. Called with every lock of the call still held.
     @usableFromInline

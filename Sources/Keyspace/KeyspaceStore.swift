@@ -65,10 +65,10 @@ public final class KeyspaceStore: @unchecked Sendable {
             (locks + index).initialize(to: PaddedLock())
             (shards + index).initialize(to: Shard())
         }
-        // calloc: a fresh partition is all zero bytes, so pages of unused databases are never touched.
-        let bytes = calloc(count * databases, MemoryLayout<Partition>.stride)
-        guard let bytes else { fatalError("no memory for \(databases) databases") }
-        partitions = bytes.bindMemory(to: Partition.self, capacity: count * databases)
+        // A fresh partition is all zero bytes, so pages of unused databases are never touched. Mapped rather than
+        // allocated, they don't count as memory in use either.
+        partitions = firn_map_zeros(count * databases * MemoryLayout<Partition>.stride)
+            .bindMemory(to: Partition.self, capacity: count * databases)
         map = .allocate(capacity: databases)
         generations = .allocate(capacity: databases)
         mayExpire = .allocate(capacity: databases)
@@ -94,7 +94,7 @@ public final class KeyspaceStore: @unchecked Sendable {
         shards.deinitialize(count: Position.shardCount)
         locks.deallocate()
         shards.deallocate()
-        free(partitions)
+        firn_unmap(partitions, Position.shardCount * databases * MemoryLayout<Partition>.stride)
         mayExpire.deinitialize(count: databases)
         mayExpire.deallocate()
         map.deallocate()

@@ -44,6 +44,8 @@ public struct LockedKeyspace: ~Copyable {
 
     /// Who is told of what happens through this view; nil: the store's listener. See KeyChanges.
     public unowned(unsafe) var listener: (any KeyspaceListener)?  // the server's, which outlives every view
+    /// On whose behalf keys are changed through this view just now, for listeners; nil: on nobody's.
+    public unowned(unsafe) var actor: AnyObject?  // whoever sets it takes it away before it goes
     /// What the listener has to say about the last call's changes to who made the call; 0: nothing. The caller takes it.
     public var heard: UInt64 = 0
     @usableFromInline var changes: [KeyChange] = []
@@ -126,6 +128,7 @@ public struct LockedKeyspace: ~Copyable {
     public mutating func read(_ ref: KeyRef) -> Entry? {
         guard let entry = peek(ref) else {
             Ledger.add(1, to: ledger.misses)
+            notify(.miss, "keymiss", ref)
             return nil
         }
         Ledger.add(1, to: ledger.hits)
@@ -176,20 +179,21 @@ public struct LockedKeyspace: ~Copyable {
     @inlinable
     @discardableResult
     public mutating func set(_ ref: KeyRef, _ record: Record) -> Bool {
+        if notifiesAnything { meetExpired(ref) }
         let part = partition(ref)
         let index = part.pointee.table.find(ref.position.tag, ref.bytes)
         Ledger.add(1, to: ledger.changes)
         note(.written, ref)
-        if index < 0 {
-            insert(ref, record, part)
-            return true
-        }
-        return overwrite(part, ref.position.shard, index, record)
+        if index >= 0, !overwrite(part, ref.position.shard, index, record) { return false }
+        if index < 0 { insert(ref, record, part) }
+        notify(.new, "new", ref)
+        return true
     }
 
     /// SET without options: gives the key a string value and no expiry, in place where the old value's memory fits.
     @inlinable
     public mutating func setString(_ ref: KeyRef, _ value: ByteSlice) {
+        if notifiesAnything { meetExpired(ref) }
         let part = partition(ref)
         let index = part.pointee.table.find(ref.position.tag, ref.bytes)
         if index >= 0 {
@@ -273,11 +277,14 @@ public struct LockedKeyspace: ~Copyable {
     }
 
     /// Has `body` change the entry's collection, and counts its memory and the change. The key stays, even if the
-    /// collection is empty afterwards.
+    /// collection is empty afterwards. `isNoted`: WATCH and those who wait for the key see it; what only concerns a
+    /// stream's consumer groups they don't.
     @inlinable
-    public mutating func change<V: CollectionValue, R>(_ entry: Entry, _ value: V, _ body: (V) -> R) -> R {
+    public mutating func change<V: CollectionValue, R>(
+        _ entry: Entry, _ value: V, isNoted: Bool = true, _ body: (V) -> R
+    ) -> R {
         let before = value.memoryBytes
-        note(.written, entry)
+        if isNoted { note(.written, entry) }
         markWritten(entry.record)
         let result = body(value)
         if entry.record.hasMemberExpiries { settleMemberExpiries(entry) }

@@ -162,6 +162,7 @@ extension ValueType {
         case .set: "set"
         case .zset: "zset"
         case .hash: "hash"
+        case .stream: "stream"
         }
     }
 }

@@ -91,7 +91,7 @@ extension Socket {
     static var nonBlocking: Int32 { Int32(SOCK_NONBLOCK.rawValue) | closeOnExec }
     static var closeOnExec: Int32 { Int32(SOCK_CLOEXEC.rawValue) }
 
-    private static func resolve(
+    static func resolve(
         _ host: String, _ port: Int, passive: Bool
     ) throws(SystemError) -> UnsafeMutablePointer<addrinfo> {
         var hints = addrinfo()

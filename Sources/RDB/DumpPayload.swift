@@ -1,5 +1,6 @@
 import Bytes
 import Synchronization
+import Values
 
 // DUMP's payload:
 //
@@ -12,6 +13,15 @@ public enum DumpPayload {
     static let footerBytes = 10
     /// Whether payloads with a wrong checksum are taken: tests make some by hand.
     public static let takesWrongChecksums = Atomic<Bool>(false)
+
+    /// Appends the payload of a record's value.
+    public static func append(of record: Record, compresses: Bool, to buffer: inout ByteBuffer) {
+        if let collection = record.collection {
+            append(.collection(collection), compresses: compresses, to: &buffer)
+        } else {
+            record.withString { append(.string(.view($0)), compresses: compresses, to: &buffer) }
+        }
+    }
 
     /// Appends the payload of `value` to `buffer`. O(n).
     public static func append(_ value: RDBValue, compresses: Bool = true, to buffer: inout ByteBuffer) {
@@ -63,6 +73,25 @@ public enum DumpPayload {
         case .needs: throw .badFormat
         case .found(let shape, _): return .string(try shape.materialised(body))
         }
+    }
+}
+
+extension DumpPayload {
+    /// What a log says of a payload that `decode` found damaged, in Redis' words.
+    public static func complaint(_ payload: ByteSlice) -> String {
+        let form =
+            switch payload.isEmpty ? RDBType.string : payload[0] {
+            case RDBType.string: "String"
+            case RDBLists.ziplist, RDBLists.quicklist: "List ziplist"
+            case RDBLists.quicklist2: "List listpack"
+            case RDBType.hashZipmap: "Zipmap"
+            case RDBType.hashZiplist: "Hash ziplist"
+            case RDBType.hashListpack: "Hash listpack"
+            case RDBSortedSets.ziplist: "Zset ziplist"
+            case RDBSortedSets.listpack: "Zset listpack"
+            default: "Value"
+            }
+        return form + " integrity check failed."
     }
 }
 

@@ -58,7 +58,7 @@ struct RDBCursor {
 enum RDBCollections {
     /// Type bytes that `decode` knows.
     static let types: Set<UInt8> = Set(RDBLists.types).union(RDBSets.types).union(RDBSortedSets.types)
-        .union(hashTypes).union(expiringHashTypes)
+        .union(hashTypes).union(expiringHashTypes).union(RDBStreams.types)
 
     /// The type byte under which `append` writes this value.
     static func type(of value: CollectionValue) -> UInt8 {
@@ -67,6 +67,7 @@ enum RDBCollections {
         case let hash as HashValue: return hashType(hash)
         case is ListValue: return RDBLists.quicklist2
         case let value as SortedSetValue: return RDBSortedSets.type(of: value)
+        case is StreamValue: return RDBStreams.second
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }
@@ -78,11 +79,13 @@ enum RDBCollections {
         case let hash as HashValue: append(hash: hash, compresses: compresses, to: &buffer)
         case let list as ListValue: RDBLists.append(list, compresses: compresses, to: &buffer)
         case let value as SortedSetValue: RDBSortedSets.append(value, compresses: compresses, to: &buffer)
+        case let stream as StreamValue: RDBStreams.append(stream, compresses: compresses, to: &buffer)
         default: preconditionFailure("a collection that RDB does not know: \(value)")
         }
     }
 
-    /// The value that stands behind type byte `type`. An empty collection is `.badFormat`, as in Redis.
+    /// The value that stands behind type byte `type`. An empty collection is `.badFormat`, as in Redis; but a stream may
+    /// be empty.
     static func decode(_ type: UInt8, _ cursor: inout RDBCursor) throws(RDBError) -> CollectionValue {
         switch type {
         case let type where RDBSets.types.contains(type): return try RDBSets.decode(type, &cursor)
@@ -90,6 +93,7 @@ enum RDBCollections {
         case _ where expiringHashTypes.contains(type): return try decodeExpiringHash(type, &cursor)
         case _ where RDBLists.types.contains(type): return try RDBLists.decode(type, &cursor)
         case _ where RDBSortedSets.types.contains(type): return try RDBSortedSets.decode(type, &cursor)
+        case _ where RDBStreams.types.contains(type): return try RDBStreams.decode(type, &cursor)
         default: throw type <= RDBType.largest ? .unsupportedType(type) : .badFormat
         }
     }

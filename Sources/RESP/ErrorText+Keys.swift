@@ -5,6 +5,8 @@ extension ErrorText {
     public static let invalidTTL: StaticString = "ERR Invalid TTL value, must be >= 0"
     public static let invalidIdleTime: StaticString = "ERR Invalid IDLETIME value, must be >= 0"
     public static let invalidFrequency: StaticString = "ERR Invalid FREQ value, must be >= 0 and <= 255"
+    public static let migrateKeys: StaticString =
+        "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string"
     public static let wrongPayload: StaticString = "ERR DUMP payload version or checksum are wrong"
     public static let badPayload: StaticString = "ERR Bad data format"
     public static let frequencyNotTracked: StaticString = """

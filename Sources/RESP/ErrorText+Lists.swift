@@ -6,5 +6,6 @@ extension ErrorText {
         """
     public static let matchCountNegative: StaticString = "ERR COUNT can't be negative"
     public static let maxLengthNegative: StaticString = "ERR MAXLEN can't be negative"
+    public static let sortWeights: StaticString = "ERR One or more scores can't be converted into double"
     public static let popCountNotPositive: StaticString = "ERR count should be greater than 0"
 }

@@ -1,3 +1,5 @@
+import Bytes
+
 /// The texts of commands on sorted sets.
 extension ErrorText {
     public static let addExistence: StaticString = "ERR XX and NX options at the same time are not compatible"
@@ -9,4 +11,10 @@ extension ErrorText {
     public static let scoresByLex: StaticString =
         "ERR syntax error, WITHSCORES not supported in combination with BYLEX"
     public static let popCount: StaticString = "ERR count should be greater than 0"
+    public static let weightNotFloat: StaticString = "ERR weight value is not a float"
+
+    /// `command` in lower case.
+    public static func inputKeyNeeded(_ command: StaticString) -> String {
+        "ERR at least 1 input key is needed for '\(command)' command"
+    }
 }

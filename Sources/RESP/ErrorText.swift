@@ -107,6 +107,8 @@ public enum ErrorText {
         "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."
     public static let readOnlyReplica: StaticString = "READONLY You can't write against a read only replica."
     public static let noReplicas: StaticString = "NOREPLICAS Not enough good replicas to write."
+    public static let collectionTooLarge: StaticString =
+        "OOM the collection takes half of the memory that 'maxmemory' leaves for records and can't grow."
     public static let outOfMemory: StaticString = "OOM command not allowed when used memory > 'maxmemory'."
     public static let saveFailing: StaticString = """
         MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that \

@@ -46,6 +46,8 @@ public struct RequestParser: ~Copyable {
     private var position = 0
     /// Up to where, from the request's start, the coming line's end has been looked for.
     private var scanned = 0
+    /// Of a request that has begun, the bytes that are understood already: arguments, and headers.
+    public var parsedBytes: Int { position }
     /// Arguments still to come. 0 with `position` 0 only.
     private var remaining = 0
     /// The coming bulk's length, or -1 while its header is coming.

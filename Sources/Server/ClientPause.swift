@@ -4,7 +4,8 @@ import Synchronization
 
 /// Pauses of the clients: until when, and for which commands. Calls that wait are parked and run when it is over.
 ///
-/// CLIENT PAUSE, a shutdown and a reload each have a pause of their own, so that none ends another's.
+/// CLIENT PAUSE, a shutdown, a reload and calls that must come to an end (`LoopWorker.patience`) each have a pause of
+/// their own, so that none ends another's.
 public final class ClientPause: Sendable {
     public enum Scope: Sendable {
         case writes
@@ -15,6 +16,8 @@ public final class ClientPause: Sendable {
         case shutdown
         /// DEBUG RELOAD.
         case reload
+        /// Calls that hold up writers: as long as there are any.
+        case calls
     }
     private struct Pause {
         /// Unix milliseconds; 0: there is no pause.
@@ -25,6 +28,8 @@ public final class ClientPause: Sendable {
         /// By purpose.
         var pauses = Purpose.allCases.map { _ in Pause() }
         var waiting: [FaultWaiter] = []
+        /// Calls that hold up writers.
+        var holders = 0
 
         var isOn: Bool { pauses.contains { $0.until > 0 } }
 
@@ -63,9 +68,35 @@ public final class ClientPause: Sendable {
         for call in waiting { call.arm() }
     }
 
-    /// Whether a command has to wait now.
-    func holds(isWrite: Bool, now: Int64) -> Bool {
-        state.withLock { $0.pauses.contains { $0.until > now && (isWrite || $0.scope == .all) } }
+    /// One more call holds up writers until it says `release`.
+    func hold() {
+        state.withLock { state in
+            state.holders += 1
+            state.pauses[Purpose.calls.rawValue] = Pause(until: .max, scope: .writes)
+            isPausing(true)
+        }
+    }
+
+    func release() {
+        let waiting = state.withLock { state -> [FaultWaiter] in
+            state.holders -= 1
+            guard state.holders == 0 else { return [] }
+            state.pauses[Purpose.calls.rawValue] = Pause()
+            isPausing(state.isOn)
+            return state.released()
+        }
+        for call in waiting { call.arm() }
+    }
+
+    /// Whether a command has to wait now. `isHolder`: it is one of those that hold up writers itself.
+    func holds(isWrite: Bool, now: Int64, isHolder: Bool) -> Bool {
+        state.withLock { state in
+            Purpose.allCases.contains { purpose in
+                let pause = state.pauses[purpose.rawValue]
+                if purpose == .calls, isHolder { return false }
+                return pause.until > now && (isWrite || pause.scope == .all)
+            }
+        }
     }
 
     /// Calls that wait for the end: what Redis calls blocked clients.

@@ -61,6 +61,8 @@ public final class ClientSession: Connection, @unchecked Sendable {
 
     /// The call that waits, if one does. Loop only.
     var parked: ParkedCall?
+    /// The running call holds up those that write. Loop only.
+    var holdsWriters = false
     /// The call that waits for a key, if one does: it stays while the call, claimed, waits for flash. Loop only.
     var blocked: BlockedCall?
     /// Requests, from the parked one on, whose cold keys have been asked for. Loop only.
@@ -71,15 +73,49 @@ public final class ClientSession: Connection, @unchecked Sendable {
     /// reads.
     public let waitsForFlash = Atomic<Bool>(false)
 
+    /// Client-side caching: options and messages. Any thread.
+    let tracking: TrackingClient
+    /// Whether reads are remembered: tracking is on, and not in broadcasting mode. Loop only.
+    var remembersReads = false
+    /// CLIENT CACHING was called: counts for the next command. Loop only.
+    var hasChosenCaching = false
+    /// Messages about this connection's own calls, until their replies are written. Loop only.
+    var ownInvalidations: [TrackingMessage] = []
+
+    /// What the list of prefixes takes. Loop only.
+    var prefixBytes = 0 { didSet { hold(prefixBytes - oldValue) } }
+
     /// Arguments of the running call that SLOWLOG must not show. Loop only; emptied after the call.
     public var redactedArguments: [Int] = []
+
+    /// What publishers see of the connection; there is none before the first subscription. Loop only.
+    var subscriber: SessionSubscriber?
+    /// Has subscribed to something. Loop only.
+    var isSubscribed = false
+    /// Has subscribed to something or monitors: not every command is allowed. Loop only.
+    var isRestricted = false
+    /// Channels, patterns and shard channels that it has subscribed to. Any thread reads.
+    public let channelCount = Atomic<Int>(0)
+    public let patternCount = Atomic<Int>(0)
+    public let shardChannelCount = Atomic<Int>(0)
+    /// Bytes that these subscriptions take. Any thread reads.
+    public let subscriptionBytes = Atomic<Int>(0)
+    /// MONITOR. Any thread reads.
+    public let isMonitor = Atomic<Bool>(false)
 
     /// The worker of this connection's loop.
     unowned(unsafe) let worker: LoopWorker  // the core owns the workers and outlives the connections
 
     init(_ seed: consuming ConnectionSeed, worker: LoopWorker) {
         self.worker = worker
+        tracking = TrackingClient(id: seed.id)
         super.init(seed)
+        tracking.attach(self)
+    }
+
+    /// The running call has changed every key there was: after its reply that is told too. Loop only.
+    func noteEverythingChanged() {
+        if tracking.options != nil { ownInvalidations.append(.invalidateAll) }
     }
 
     /// Whether a name leaves CLIENT LIST readable: printable ASCII without blanks. The empty one takes the name away.
@@ -97,7 +133,11 @@ public final class ClientSession: Connection, @unchecked Sendable {
         return "\(socketPath):0"
     }
 
-    /// What kind of client this is. Any thread. There are only normal ones as long as there is neither replication nor
-    /// publishing.
-    var outputClassShown: OutputClass { .normal }
+    /// What kind of client this is. Any thread. There are no replicas as long as there is no replication.
+    var outputClassShown: OutputClass {
+        let subscriptions =
+            channelCount.load(ordering: .relaxed) + patternCount.load(ordering: .relaxed)
+            + shardChannelCount.load(ordering: .relaxed)
+        return subscriptions > 0 ? .pubsub : .normal
+    }
 }

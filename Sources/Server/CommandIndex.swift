@@ -133,7 +133,8 @@ public final class CommandIndex: @unchecked Sendable {
         switch row.plan {
         case .specified(let fixed):
             need = fixed
-            if row.keys.isEmpty { shape = .none }
+            // Names of shard channels have specifications, though they are no keys.
+            if row.keys.allSatisfy({ $0.flags.contains(.notKey) }) { shape = .none }
         case .deciding(let how): decide = how
         case .custom: shape = .general
         }

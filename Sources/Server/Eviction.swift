@@ -6,63 +6,225 @@ import Values
 
 /// `maxmemory` without a flash tier: deletes keys by policy until there is room, as Redis does.
 ///
-/// Samples like Redis: `maxmemory-samples` records at a random place, of which the best candidate goes. One thread
-/// evicts at a time; others meanwhile go on if they are below the limit.
+/// A pool of the best candidates seen so far is kept from one deletion to the next; each time `maxmemory-samples` keys
+/// of every database at random places have a chance to get into it, and the best of it goes. (Redis found that this
+/// comes near to true LRU.) How much there is to free is worked out once for a round, from then on only what deletions
+/// give back counts: messages and replies that they cause must not cause further deletions. A round ends after a time
+/// that `maxmemory-eviction-tenacity` says; then a control thread goes on, and commands run meanwhile.
+///
+/// One thread evicts at a time: others that find too much memory in use wait for it, as they would in Redis.
 final class Eviction: Sendable {
+    enum Outcome {
+        case enough
+        /// There is still too much in use, but a control thread is at work on it.
+        case underWay
+        case nothingLeft
+    }
+
     private struct State {
-        var limit = 0
         var policy = EvictionPolicy.noEviction
         var samples = 5
+        var nanoseconds = Int64.max
+        var pool: [EvictionCandidate] = []
         var random: UInt64 = 0x2545_f491_4f6c_dd1d
+        /// Since when too much has been in use, monotonic nanoseconds; 0: it is not.
+        var exceededSince: Int64 = 0
+        var exceededNanoseconds: Int64 = 0
+        var isContinued = false
     }
     private let state = Monitor(State())
-    /// `maxmemory`, 0 for none: read on every write.
+    /// `maxmemory`, 0 for none: read by every command.
     private let limit = Atomic<Int>(0)
     private let store: KeyspaceStore
+    /// Of the control thread, used with the state locked.
+    private let ownLedger: Ledger
 
-    init(store: KeyspaceStore) { self.store = store }
+    /// Candidates that are kept.
+    private static let poolSize = 16
+    /// Deletions between two looks at the clock.
+    private static let stride = 16
 
-    func configure(limit: Int, policy: EvictionPolicy, samples: Int) {
+    init(store: KeyspaceStore) {
+        self.store = store
+        ownLedger = store.makeLedger()
+    }
+
+    func configure(limit: Int, policy: EvictionPolicy, samples: Int, tenacity: Int) {
         state.withLock { state in
-            state.limit = limit
+            if state.policy != policy { state.pool = [] }
             state.policy = policy
             state.samples = max(1, samples)
+            state.nanoseconds = Self.timeLimit(tenacity)
         }
         self.limit.store(limit, ordering: .relaxed)
     }
 
-    /// Whether a command that may take memory can run: evicts if it has to. False: there is nothing to evict.
-    @inline(__always)
-    func makeRoom(_ worker: LoopWorker) -> Bool {
-        limit.load(ordering: .relaxed) == 0 || makeRoomSlow(worker)
+    /// How long a round may take: 50 microseconds a step up to 10, then 15 % more with each, without end at 100.
+    private static func timeLimit(_ tenacity: Int) -> Int64 {
+        if tenacity <= 10 { return Int64(tenacity) * 50_000 }
+        guard tenacity < 100 else { return .max }
+        return Int64((0..<tenacity - 10).reduce(500_000.0) { time, _ in time * 1.15 })
     }
 
-    private func makeRoomSlow(_ worker: LoopWorker) -> Bool {
+    /// Whether there is a limit. One relaxed load.
+    @inline(__always)
+    var isLimited: Bool { limit.load(ordering: .relaxed) != 0 }
+
+    /// Before a command of a worker's: makes room if there is too much in use.
+    func makeRoom(_ worker: LoopWorker) -> Outcome {
         let maximum = limit.load(ordering: .relaxed)
-        if store.memoryBytes <= maximum { return true }
-        return state.withLock { state in
-            guard state.policy != .noEviction else { return false }
-            // Each try samples another place; many empty ones in a row mean that nothing is left to evict.
-            var failures = 0
-            while store.memoryBytes > maximum {
-                failures = evictOne(&state, worker) ? 0 : failures + 1
-                if failures > 16 * Position.shardCount { return false }
-            }
-            return true
+        // While clients are paused the keys are to stay as they are.
+        if maximum == 0 || worker.core.isPausing.load(ordering: .relaxed) { return .enough }
+        if worker.core.usedMemory <= maximum { return recover() }
+        return state.withLock { run(&$0, worker.core, &worker.context.pointee.keyspace) }
+    }
+
+    /// After a change of the limit: a control thread makes room.
+    func start(_ core: ServerCore) {
+        guard isLimited, core.usedMemory > limit.load(ordering: .relaxed) else { return }
+        state.withLock { goOn(&$0, core) }
+    }
+
+    /// INFO's counts of how long too much has been in use, altogether or just now.
+    func exceededMilliseconds(total: Bool) -> Int64 {
+        state.withLock { state in
+            let current = state.exceededSince > 0 ? Clock.monotonicNanoseconds() - state.exceededSince : 0
+            return (total ? state.exceededNanoseconds + current : current) / 1_000_000
         }
     }
 
-    private func evictOne(_ state: inout State, _ worker: LoopWorker) -> Bool {
-        state.random ^= state.random << 13
-        state.random ^= state.random >> 7
-        state.random ^= state.random << 17
-        let position = Position(bits: UInt32(truncatingIfNeeded: state.random >> 16))
-        let space = Int(truncatingIfNeeded: state.random >> 48) % store.databases
-        return worker.context.pointee.keyspace.evict(
-            near: position, space: space, samples: state.samples, Self.rank(state.policy))
+    private let isExceeded = Atomic<Bool>(false)
+
+    private func recover() -> Outcome {
+        if isExceeded.load(ordering: .relaxed) { state.withLock { note(&$0, .enough) } }
+        return .enough
     }
 
-    /// How much a policy wants a key gone; nil: not at all.
+    private func note(_ state: inout State, _ outcome: Outcome) {
+        let now = Clock.monotonicNanoseconds()
+        if outcome != .enough {
+            if state.exceededSince == 0 { state.exceededSince = now }
+        } else if state.exceededSince > 0 {
+            state.exceededNanoseconds += now - state.exceededSince
+            state.exceededSince = 0
+        }
+        isExceeded.store(state.exceededSince > 0, ordering: .relaxed)
+    }
+
+    // MARK: A round
+
+    private func run(_ state: inout State, _ core: ServerCore, _ keyspace: inout LockedKeyspace) -> Outcome {
+        let excess = core.usedMemory - limit.load(ordering: .relaxed)
+        var outcome = Outcome.enough
+        if excess > 0 {
+            outcome = state.policy == .noEviction ? .nothingLeft : evict(&state, excess, core, &keyspace)
+        }
+        note(&state, outcome)
+        return outcome
+    }
+
+    private func evict(
+        _ state: inout State, _ excess: Int, _ core: ServerCore, _ keyspace: inout LockedKeyspace
+    ) -> Outcome {
+        let rank = Self.rank(state.policy)
+        let began = Clock.monotonicNanoseconds()
+        // The thread's own count: exact, whatever others do meanwhile.
+        let goal = keyspace.ledger.memoryBytes.load(ordering: .relaxed) - excess
+        var deleted = 0
+        var outcome = Outcome.enough
+        while keyspace.ledger.memoryBytes.load(ordering: .relaxed) > goal {
+            guard evictOne(&state, rank, &keyspace) else {
+                outcome = .nothingLeft
+                break
+            }
+            deleted += 1
+            if deleted % Self.stride == 0, Clock.monotonicNanoseconds() - began > state.nanoseconds {
+                goOn(&state, core)
+                outcome = .underWay
+                break
+            }
+        }
+        if deleted > 0 {
+            core.latency.sampleIfSlow(
+                "eviction-cycle", milliseconds: (Clock.monotonicNanoseconds() - began) / 1_000_000)
+        }
+        return outcome
+    }
+
+    /// False: there is nothing that the policy allows to delete, or that may be deleted now.
+    private func evictOne(_ state: inout State, _ rank: EvictionRank, _ keyspace: inout LockedKeyspace) -> Bool {
+        // Commands delete for themselves, and none runs while others' deletions are held.
+        let heedsHold = keyspace.actor == nil
+        while true {
+            if rank.order == .nothing {
+                var found: [EvictionCandidate] = []
+                keyspace.sample(from: Self.place(&state.random), rank, into: &found)
+                guard !found.isEmpty else { return false }
+                let chosen = found[Int(state.random >> 33) % found.count]
+                switch keyspace.evict(chosen, rank, heedsHold: heedsHold) {
+                case .deleted: return true
+                case .held: return false
+                case .gone: continue
+                }
+            }
+            for _ in 0..<state.samples {
+                keyspace.sample(from: Self.place(&state.random), rank, into: &state.pool)
+            }
+            if state.pool.isEmpty { return false }
+            thin(&state)
+            // From the best on: those that are gone, or aren't of the kind any more, leave the pool.
+            while let best = state.pool.popLast() {
+                switch keyspace.evict(best, rank, heedsHold: heedsHold) {
+                case .deleted: return true
+                case .held: return false
+                case .gone: continue
+                }
+            }
+        }
+    }
+
+    /// Keeps the best, each key once, the best last.
+    private func thin(_ state: inout State) {
+        var seen = Set<[UInt8]>()
+        state.pool.sort { $0.score > $1.score }
+        state.pool.removeAll { !seen.insert($0.key).inserted }
+        state.pool.removeLast(max(0, state.pool.count - Self.poolSize))
+        state.pool.reverse()
+    }
+
+    private static func place(_ random: inout UInt64) -> Position {
+        random ^= random << 13
+        random ^= random >> 7
+        random ^= random << 17
+        return Position(bits: UInt32(truncatingIfNeeded: random >> 16))
+    }
+
+    // MARK: Going on
+
+    /// Has a control thread go on, if none does.
+    private func goOn(_ state: inout State, _ core: ServerCore) {
+        if state.isContinued { return }
+        state.isContinued = true
+        core.control.submit { [self] in
+            var keyspace = LockedKeyspace(store: store, ledger: ownLedger)
+            while continueRound(core, &keyspace) {}
+        }
+    }
+
+    /// One round on a control thread; whether there is more to do.
+    private func continueRound(_ core: ServerCore, _ keyspace: inout LockedKeyspace) -> Bool {
+        keyspace.now = Clock.unixMilliseconds()
+        keyspace.accessClock.seconds = UInt32(truncatingIfNeeded: keyspace.now / 1_000)
+        keyspace.accessClock.mode = core.accessMode.withLock { $0 }
+        return state.withLock { state in
+            let isPaused = core.isPausing.load(ordering: .relaxed) || !isLimited
+            let more = !isPaused && run(&state, core, &keyspace) == .underWay
+            if !more { state.isContinued = false }
+            return more
+        }
+    }
+
+    /// How much a policy wants a key gone.
     private static func rank(_ policy: EvictionPolicy) -> EvictionRank {
         switch policy {
         case .volatileLRU: EvictionRank(onlyExpiring: true, by: .idle)

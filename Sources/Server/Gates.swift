@@ -6,8 +6,9 @@ import Synchronization
 /// What is asked before a command runs. The order is Redis', and clients can see it:
 ///
 /// 1. the command exists (and its subcommand), 2. its arity, 3. it is enabled (DEBUG), 4. the client is authenticated,
-/// 5. allowed in MULTI if that is where the client is, 6. the exclusive gate and pauses of the clients, 7. memory and
-/// storage for commands that may take some.
+/// 5. the client neither has subscriptions nor monitors, or may use it nevertheless, 6. allowed in MULTI if that is
+/// where the client is, 7. the exclusive gate and pauses of the clients, 8. loops keep up with what is published,
+/// 9. memory and storage for commands that may take some.
 ///
 /// A gate that refuses writes the error; the call has had no effect.
 enum Gates {
@@ -42,10 +43,32 @@ enum Gates {
             reply.pointee.error(ErrorText.noAuth)
             return .rejected
         }
+        if session.isRestricted, isOutOfContext(entry, session, reply) { return .rejected }
         if session.isQueueing { return checkInMulti(entry, session, worker) }
         if isHeld(entry, flags, session, worker) { return .parked }
-        if entry.pointee.isDenied { return checkMemory(session, worker) }
+        if worker.core.subscriptions.isCongested, publishes(entry, worker) {
+            let call = worker.park(session, .publishing)
+            worker.core.subscriptions.whenRelieved { call.arm() }
+            return .parked
+        }
+        let hasRoom = makeRoom(session, worker)
+        if entry.pointee.isDenied { return checkMemory(session, worker, hasRoom: hasRoom) }
         return .pass
+    }
+
+    /// Without a flash tier every command makes room if there is too little. False: there is nothing to evict. What the
+    /// client must be told of it comes before the reply.
+    @inline(__always)
+    private static func makeRoom(_ session: ClientSession, _ worker: LoopWorker) -> Bool {
+        !worker.core.eviction.isLimited || makeRoomSlow(session, worker)
+    }
+
+    @inline(never)
+    private static func makeRoomSlow(_ session: ClientSession, _ worker: LoopWorker) -> Bool {
+        let outcome = worker.core.eviction.makeRoom(worker)
+        worker.sendOwnInvalidations(session)
+        worker.replyStart = worker.context.pointee.reply.pointee.count
+        return outcome != .nothingLeft
     }
 
     /// The same for a client in MULTI. EXEC is what its queue is: a write, in need of memory.
@@ -69,14 +92,15 @@ enum Gates {
             return .rejected
         }
         if isHeld(entry, flags, session, worker) { return .parked }
+        let hasRoom = makeRoom(session, worker)
         if isExec {
             if flags.contains(.denyOOM) {
-                let verdict = checkMemory(session, worker)
+                let verdict = checkMemory(session, worker, hasRoom: hasRoom)
                 return verdict == .pass ? .inMulti : verdict
             }
         } else if worker.tier == nil {
             // A queue takes memory whatever is in it. What ends one gives some back, and must always be possible.
-            if !flags.contains(.endsMulti), !worker.core.eviction.makeRoom(worker) {
+            if !flags.contains(.endsMulti), !hasRoom {
                 reply.pointee.error(ErrorText.outOfMemory)
                 return .rejected
             }
@@ -87,14 +111,11 @@ enum Gates {
         return flags.isDisjoint(with: [.runsInMulti, .endsMulti]) ? .inMulti : .pass
     }
 
-    private static func checkMemory(_ session: ClientSession, _ worker: LoopWorker) -> Verdict {
+    private static func checkMemory(_ session: ClientSession, _ worker: LoopWorker, hasRoom: Bool) -> Verdict {
         let reply = worker.context.pointee.reply
         guard let tier = worker.tier else {
-            guard worker.core.eviction.makeRoom(worker) else {
-                reply.pointee.error(ErrorText.outOfMemory)
-                return .rejected
-            }
-            return .pass
+            if !hasRoom { reply.pointee.error(ErrorText.outOfMemory) }
+            return hasRoom ? .pass : .rejected
         }
         if let refusal = tier.refusalText {
             reply.pointee.error(refusal)
@@ -108,6 +129,34 @@ enum Gates {
         return .pass
     }
 
+    /// Whether the command sends messages to subscribers, or may do so because keyspace notifications are on.
+    private static func publishes(_ entry: UnsafePointer<CommandIndex.Entry>, _ worker: LoopWorker) -> Bool {
+        let flags = entry.pointee.flags
+        if flags.contains(.mayReplicate) { return true }
+        return flags.contains(.write) && worker.core.store.eventClasses.load(ordering: .relaxed) != 0
+    }
+
+    /// What a connection may not do that has subscribed to something or monitors: replies the error.
+    private static func isOutOfContext(
+        _ entry: UnsafePointer<CommandIndex.Entry>, _ session: ClientSession, _ reply: UnsafeMutablePointer<ReplyWriter>
+    ) -> Bool {
+        let flags = entry.pointee.flags
+        if session.isSubscribed, reply.pointee.version == 2,
+            flags.isDisjoint(with: [.runsWhileSubscribed, .pushes])
+        {
+            entry.pointee.fullName.withSlice { reply.pointee.error(ErrorText.subscribed($0)) }
+            return true
+        }
+        // To Redis a monitor is a replica.
+        if session.isMonitor.load(ordering: .relaxed),
+            !flags.isDisjoint(with: [.write, .readOnly, .mayReplicate])
+        {
+            reply.pointee.error(ErrorText.replicaKeyspace)
+            return true
+        }
+        return false
+    }
+
     /// Whether the command has to wait; if not, whether it may delete what is past due.
     private static func isHeld(
         _ entry: UnsafePointer<CommandIndex.Entry>, _ flags: CommandFlags, _ session: ClientSession,
@@ -118,7 +167,9 @@ enum Gates {
         // A write that passes has found the pause over, whatever the batch's start found: it must not change what only
         // stands in for a collection while nothing may be deleted (Keyspace/MemberExpiry).
         let isPaused =
-            holding.contains(.pause) && worker.core.pause.holds(isWrite: true, now: worker.context.pointee.now)
+            holding.contains(.pause)
+            && worker.core.pause.holds(
+                isWrite: true, now: worker.context.pointee.now, isHolder: isAmongHolders(session))
         if worker.context.pointee.keyspace.deletesExpired == isPaused {
             worker.context.pointee.keyspace.deletesExpired = !isPaused
         }
@@ -141,12 +192,22 @@ enum Gates {
         }
         guard holding.contains(.pause) else { return false }
         let isWrite = flags.contains(.write) || flags.contains(.mayReplicate)
-        guard worker.core.pause.holds(isWrite: isWrite, now: worker.context.pointee.now) else { return false }
+        let isHeld = worker.core.pause.holds(
+            isWrite: isWrite, now: worker.context.pointee.now, isHolder: isAmongHolders(session))
+        guard isHeld else { return false }
         // CLIENT itself stays usable, or nobody could end the pause.
-        if flags.contains(.runsWhilePaused) { return false }
+        if flags.contains(.runsWhilePaused) || session.isMonitor.load(ordering: .relaxed) { return false }
         let call = worker.park(session, .pause)
         worker.core.pause.wait(call)
         return true
+    }
+
+    /// Calls that hold up those that write aren't held up themselves, nor is a call that was waiting for a key and has
+    /// been claimed: others, and perhaps the one that holds it up, wait for the key that is reserved for it.
+    private static func isAmongHolders(_ session: ClientSession) -> Bool {
+        if session.holdsWriters { return true }
+        if case .claimed? = session.blocked?.fate { return true }
+        return false
     }
 
     /// A transaction that needs the gate itself queues there; a command that is only queued does nothing yet.

@@ -48,8 +48,8 @@ struct KeyPreparation: ~Copyable {
 
     init(tier: Tier?) { self.tier = tier }
 
-    /// Locks and prepares the keys of the call in `context.arguments`. `known`: the place of argument 1, if somebody
-    /// has worked it out already.
+    /// Locks and prepares the keys of the call in `context.arguments`, and those of `context.late` behind them.
+    /// `known`: the place of argument 1, if somebody has worked it out already.
     @inline(__always)
     mutating func lock(
         _ entry: UnsafePointer<CommandIndex.Entry>, _ context: inout CommandContext, known: Position?
@@ -69,7 +69,7 @@ struct KeyPreparation: ~Copyable {
     private mutating func prepare(
         _ entry: UnsafePointer<CommandIndex.Entry>, _ context: inout CommandContext, known: Position?
     ) -> Outcome {
-        if entry.pointee.shape == .single {
+        if entry.pointee.shape == .single, context.late == nil {
             let bytes = context.arguments[1]
             let store = context.keyspace.store
             let position = known ?? store.placement.position(of: bytes)
@@ -77,17 +77,29 @@ struct KeyPreparation: ~Copyable {
             let ref = KeyRef(bytes: bytes, position: position, space: store.space(ofDatabase: context.database))
             context.keys.removeAll()
             context.keys.append(ref)
+            context.declaredKeys = 1
             single = position.shard
             if tier == nil || context.keyspace.isResident(ref) { return .ready }
             let need = entry.pointee.need(context.arguments)
-            if need == .overwrite { return .ready }
+            if need == .overwrite, !context.keyspace.notifies(.new) { return .ready }
             needs.removeAll(keepingCapacity: true)
-            needs.append(need)
+            // Whether the key is new is an event if somebody wants to know.
+            needs.append(need == .overwrite ? .presence : need)
             return settle(&context)
         }
         guard collect(entry, &context) else { return .badKeys }
         lockAll(&context)
         return tier == nil ? .ready : settle(&context)
+    }
+
+    /// Gives memory back that few calls need. Nothing must be locked.
+    mutating func trim() {
+        guard uses.capacity > 4096 else { return }
+        uses = []
+        needs = []
+        shards = []
+        questions = []
+        missing = []
     }
 
     /// Locks and prepares the keys of all commands of a transaction, in the databases that they will run in, and locks
@@ -119,6 +131,7 @@ struct KeyPreparation: ~Copyable {
     func takeKeys(ofCommand number: Int, _ context: inout CommandContext) {
         context.keys.removeAll()
         for index in (number == 0 ? 0 : ends[number - 1])..<ends[number] { context.keys.append(refs[index]) }
+        context.declaredKeys = context.keys.count
     }
 
     mutating func unlock(_ context: inout CommandContext) {
@@ -164,13 +177,29 @@ struct KeyPreparation: ~Copyable {
             for index in indices { uses.append(KeyUse(argument: index, database: database, need: need)) }
         }
         let store = context.keyspace.store
+        // Whether a key is new is an event if somebody wants to know.
+        let tellsNew = context.keyspace.notifies(.new)
         for use in uses[first...] {
             let bytes = use.key(arguments)
             context.keys.append(
                 KeyRef(bytes: bytes, position: store.placement.position(of: bytes), space: use.database))
-            needs.append(use.need)
+            needs.append(use.need == .overwrite && tellsNew ? .presence : use.need)
         }
+        context.declaredKeys = context.keys.count
+        if let late = context.late { add(late, &context) }
         return true
+    }
+
+    private mutating func add(_ late: LateKeys, _ context: inout CommandContext) {
+        let store = context.keyspace.store
+        for index in 0..<late.count {
+            let key = late[index]
+            context.keys.append(
+                KeyRef(bytes: key, position: store.placement.position(of: key), space: context.database))
+            // No argument names it.
+            uses.append(KeyUse(argument: -1, database: context.database, need: .value))
+            needs.append(.value)
+        }
     }
 
     /// Locks the shards in ascending order, each once, and looks the keys' spaces up, which only a lock keeps stable.

@@ -33,6 +33,8 @@ final class LoopWorker: @unchecked Sendable {
     private var aheadCount = 0
     /// Those below have run, or will not.
     private var aheadNext = 0
+    /// Where the running call's reply begins: messages that come before it are no part of it.
+    var replyStart = 0
     /// CLIENT REPLY is off, and EXEC has heeded that itself, command by command.
     var hasSettledReplies = false
 
@@ -67,6 +69,7 @@ final class LoopWorker: @unchecked Sendable {
     ) -> BatchOutcome {
         context.pointee.reply = reply
         context.pointee.caller = session
+        context.pointee.keyspace.actor = session
         refresh(session)
         let count = batch.pointee.count
         var began = Ticks.now()
@@ -85,6 +88,7 @@ final class LoopWorker: @unchecked Sendable {
             if session.closeAfterReply || session.closeSoon { break }
         }
         context.pointee.caller = nil
+        context.pointee.keyspace.actor = nil
         if session.readAhead > 0 { session.readAhead = max(0, session.readAhead - executed) }
         // What was fetched for a batch lies in memory that the next one may use for something else.
         if count > 1 { aheadCount = 0 }
@@ -214,36 +218,36 @@ final class LoopWorker: @unchecked Sendable {
     /// Runs the request in `context.arguments`. False: it is parked, without effect and without reply.
     private func run(_ session: ClientSession, _ began: inout UInt64) -> Bool {
         let reply = context.pointee.reply
-        let start = reply.pointee.count
+        if core.tracking.isOverLimit { reduceTracking(session) }
+        replyStart = reply.pointee.count
         let errors = reply.pointee.errorCount
         var ran: UnsafePointer<CommandIndex.Entry>?
-        let finished = perform(session, start, &ran)
+        let finished = perform(session, &ran)
         if !finished {
-            reply.pointee.truncate(to: start)
+            reply.pointee.truncate(to: replyStart)
             return false
         }
         if session.parked != nil { unpark(session) }
-        finish(session, ran, start: start, failed: reply.pointee.errorCount != errors, &began)
+        if session.holdsWriters { releaseWriters(session) }
+        finish(session, ran, failed: reply.pointee.errorCount != errors, &began)
         if context.pointee.keyspace.heard != 0 { awaitConsequences(session) }
         return true
     }
 
     /// Gates, keys, body. False: parked.
-    private func perform(
-        _ session: ClientSession, _ start: Int, _ ran: inout UnsafePointer<CommandIndex.Entry>?
-    ) -> Bool {
+    private func perform(_ session: ClientSession, _ ran: inout UnsafePointer<CommandIndex.Entry>?) -> Bool {
         let arguments = context.pointee.arguments
         guard var entry = index.find(arguments[0]) else {
             session.lastCommand.store(-1, ordering: .relaxed)
             Gates.unknownCommand(arguments, session)
-            if session.isQueueing { refusedInMulti(session, nil, start: start) }
+            if session.isQueueing { refusedInMulti(session, nil, start: replyStart) }
             return true
         }
         if entry.pointee.hasSubcommands, arguments.count > 1 {
             guard let sub = index.find(arguments[1], in: entry) else {
                 session.lastCommand.store(-1, ordering: .relaxed)
                 Gates.unknownSubcommand(arguments, entry, context.pointee.reply)
-                if session.isQueueing { refusedInMulti(session, nil, start: start) }
+                if session.isQueueing { refusedInMulti(session, nil, start: replyStart) }
                 return true
             }
             entry = sub
@@ -251,7 +255,7 @@ final class LoopWorker: @unchecked Sendable {
         session.lastCommand.store(entry.pointee.number, ordering: .relaxed)
         var isLetIn = false
         if let parked = session.parked {
-            switch recall(session, parked, entry, start: start) {
+            switch recall(session, parked, entry, start: replyStart) {
             case .runs(let skipsGates): isLetIn = skipsGates
             case .answered:
                 ran = entry
@@ -263,7 +267,7 @@ final class LoopWorker: @unchecked Sendable {
         case .pass: break
         case .rejected:
             statistics.rejected(entry.pointee.number)
-            if session.isQueueing { refusedInMulti(session, entry, start: start) }
+            if session.isQueueing { refusedInMulti(session, entry, start: replyStart) }
             return true
         case .parked: return false
         case .inMulti: return runInMulti(session, entry, &ran)
@@ -296,26 +300,37 @@ final class LoopWorker: @unchecked Sendable {
         _ body: @Sendable (inout CommandContext) -> Void
     ) -> Bool {
         let known = takeAhead(context.pointee.arguments)
-        switch preparation.pointee.lock(entry, &context.pointee, known: known) {
-        case .ready: return runLocked(session, entry, body)
-        case .reserved:
-            guard core.observers.waits.holdsUp(session, &context.pointee) else {
-                return runLocked(session, entry, body)
+        if let parked = session.parked {
+            // A resume without an answer: the job is still under way.
+            if parked.reason == .background, parked.answer == nil { return false }
+            context.pointee.late = parked.late
+        }
+        defer { if context.pointee.late != nil { dropLateKeys() } }
+        while true {
+            switch preparation.pointee.lock(entry, &context.pointee, known: known) {
+            case .ready: break
+            case .reserved:
+                if core.observers.waits.holdsUp(session, &context.pointee) {
+                    preparation.pointee.unlock(&context.pointee)
+                    _ = park(session, .reserved)
+                    return false
+                }
+            case .badKeys:
+                // The arguments don't fit the specifications: the command says what is wrong, it has no keys to touch.
+                context.pointee.keys.removeAll()
+                body(&context.pointee)
+                return true
+            case .cold:
+                let call = park(session, .keys)
+                let faults = preparation.pointee.requestFaults(for: call, &context.pointee)
+                tier?.submit(faults)
+                call.arm()
+                return false
             }
-            preparation.pointee.unlock(&context.pointee)
-            _ = park(session, .reserved)
-            return false
-        case .badKeys:
-            // The arguments don't fit the specifications: the command says what is wrong, it has no keys to touch.
-            context.pointee.keys.removeAll()
-            body(&context.pointee)
-            return true
-        case .cold:
-            let call = park(session, .keys)
-            let faults = preparation.pointee.requestFaults(for: call, &context.pointee)
-            tier?.submit(faults)
-            call.arm()
-            return false
+            guard runLocked(session, entry, body) else { return false }
+            guard case .moreKeys(let late)? = context.pointee.request else { return true }
+            context.pointee.request = nil
+            add(late, session)
         }
     }
 
@@ -325,8 +340,14 @@ final class LoopWorker: @unchecked Sendable {
         _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>,
         _ body: @Sendable (inout CommandContext) -> Void
     ) -> Bool {
-        if entry.pointee.flags.contains(.blocking) { return runBlocking(session, body) }
+        context.pointee.mayGrow = entry.pointee.isDenied
+        if entry.pointee.flags.contains(.blocking) { return runBlocking(session, entry, body) }
+        if let parked = session.parked, let answer = parked.answer {
+            parked.answer = nil
+            context.pointee.answer = answer
+        }
         body(&context.pointee)
+        remember(session, entry)
         preparation.pointee.unlock(&context.pointee)
         return true
     }
@@ -339,7 +360,18 @@ final class LoopWorker: @unchecked Sendable {
         let call = ParkedCall(
             session, reason, since: earlier?.since ?? Clock.monotonicNanoseconds(),
             attempts: (earlier?.attempts ?? 0) + 1)
-        if let earlier, !earlier.faults.isEmpty { context.pointee.keyspace.release(earlier.faults) }
+        if let earlier {
+            call.answer = earlier.answer
+            if let late = context.pointee.late ?? earlier.late {
+                // It needs all its keys at the same time: what it has got stays.
+                call.late = late
+                call.inherit(earlier)
+            } else if !earlier.faults.isEmpty {
+                context.pointee.keyspace.release(earlier.faults)
+            }
+        } else {
+            call.late = context.pointee.late
+        }
         session.parked = call
         note(session, from: earlier?.reason, to: reason)
         return call
@@ -362,6 +394,7 @@ final class LoopWorker: @unchecked Sendable {
         }
         guard let call = session.parked else { return }
         session.parked = nil
+        if session.holdsWriters { releaseWriters(session) }
         note(session, from: call.reason, to: nil)
         if session.blocked != nil { unblock(session) }
         if call.reason == .pause { core.pause.forget(call) }
@@ -386,8 +419,12 @@ final class LoopWorker: @unchecked Sendable {
         _ request: BackgroundRequest, _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>,
         _ body: @Sendable (inout CommandContext) -> Void
     ) -> Bool {
-        // A resume without an answer: the job is still under way.
-        if let waiting = session.parked, waiting.reason == .background, waiting.answer == nil { return false }
+        // A resume without an answer: the job is still under way. A call with keys has looked before it ran.
+        if entry.pointee.shape == .none, let waiting = session.parked, waiting.reason == .background,
+            waiting.answer == nil
+        {
+            return false
+        }
         var request = request
         var given = session.parked?.answer
         session.parked?.answer = nil
@@ -430,61 +467,5 @@ final class LoopWorker: @unchecked Sendable {
             preparation.pointee.prefetch(entry, &context.pointee, into: &faults)
         }
         tier.submit(faults)
-    }
-
-    // MARK: Afterwards
-
-    private func finish(
-        _ session: ClientSession, _ ran: UnsafePointer<CommandIndex.Entry>?, start: Int, failed: Bool,
-        _ began: inout UInt64
-    ) {
-        let ended = Ticks.now()
-        let duration = core.ticks.nanoseconds(from: began, to: ended)
-        began = ended
-        if failed {
-            core.errorCounts.count(context.pointee.reply.pointee.lastErrorCode.array)
-        }
-        if let entry = ran {
-            account(session, entry, duration, failed: failed)
-        }
-        if session.replyMode != .on { suppress(session, start: start) }
-    }
-
-    /// The statistics of a command that has run.
-    @inline(__always)
-    func account(
-        _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>, _ nanoseconds: Int64, failed: Bool
-    ) {
-        statistics.executed(entry.pointee.number, nanoseconds: nanoseconds, failed: failed)
-        Ledger.add(1, to: session.commandCount)
-        if nanoseconds >= core.slowNanoseconds.load(ordering: .relaxed) { recordSlow(session, entry, nanoseconds) }
-        if !session.redactedArguments.isEmpty { session.redactedArguments = [] }
-    }
-
-    private func recordSlow(
-        _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>, _ nanoseconds: Int64
-    ) {
-        let arguments = context.pointee.arguments
-        core.latency.sampleIfSlow(
-            entry.pointee.flags.contains(.fast) ? "fast-command" : "command",
-            milliseconds: nanoseconds / 1_000_000)
-        guard !entry.pointee.flags.contains(.skipSlowLog),
-            core.slowLog.isSlow(microseconds: nanoseconds / 1_000)
-        else { return }
-        core.recordSlow(session, arguments, microseconds: nanoseconds / 1_000)
-    }
-
-    /// CLIENT REPLY OFF and SKIP.
-    private func suppress(_ session: ClientSession, start: Int) {
-        switch session.replyMode {
-        case .on: break
-        case .off:
-            if !hasSettledReplies { context.pointee.reply.pointee.truncate(to: start) }
-            hasSettledReplies = false
-        case .skipNext: session.replyMode = .skipping
-        case .skipping:
-            context.pointee.reply.pointee.truncate(to: start)
-            session.replyMode = .on
-        }
     }
 }

@@ -4,7 +4,7 @@ import Telemetry
 import Tiering
 
 /// The thread behind the clock, ten times a second: keys in RAM that are past due, rates, the memory peak, the end of
-/// a pause.
+/// a pause, limits of what clients take.
 final class Maintenance: Sendable {
     private unowned let core: ServerCore  // the core stops this thread before it goes
     private let thread = RecurringThread(name: "maintenance")
@@ -22,8 +22,10 @@ final class Maintenance: Sendable {
     private func run() {
         var expiry = ResidentExpiry(store: core.store)
         while thread.pause(nanoseconds: Self.pauseNanoseconds) {
+            if core.isMaintenancePaused.load(ordering: .relaxed) { continue }
             let begun = Clock.monotonicNanoseconds()
             core.pause.tick(now: Clock.unixMilliseconds())
+            core.migrationLinks.tick()
             let isPausing = core.isPausing.load(ordering: .relaxed)
             if core.isActiveExpiryEnabled.load(ordering: .relaxed), !isPausing {
                 let effort = Int64(core.configuration.current.activeExpireEffort)
@@ -34,6 +36,8 @@ final class Maintenance: Sendable {
                         "expire-cycle", milliseconds: (Clock.monotonicNanoseconds() - begun) / 1_000_000)
                 }
             }
+            if core.tracking.isOverLimit { core.tracking.reduce(for: nil) }
+            core.clientEviction.relieve(core)
             core.sampleRates()
             core.tier?.evaluate()
         }

@@ -13,6 +13,8 @@ final class ParkedCall: FaultWaiter, @unchecked Sendable {
         case memory
         case background
         case pause
+        /// Until loops have passed on what was published for their subscribers.
+        case publishing
         /// The exclusive gate: until it opens or, for EXEC, until the transaction is through.
         case exclusive
         /// It has found nothing and waits for a key or for its time to be up: `ClientSession.blocked`.
@@ -25,7 +27,7 @@ final class ParkedCall: FaultWaiter, @unchecked Sendable {
         /// Whether it is a call that waits, and not in Redis' sense blocked.
         var isParking: Bool {
             switch self {
-            case .keys, .memory, .background, .pause, .exclusive, .reserved: true
+            case .keys, .memory, .background, .pause, .publishing, .exclusive, .reserved: true
             case .blocked, .consequences: false
             }
         }
@@ -35,6 +37,8 @@ final class ParkedCall: FaultWaiter, @unchecked Sendable {
     let reason: Reason
     /// What a background job found.
     var answer: BackgroundAnswer?
+    /// The keys that its body has asked for.
+    var late: LateKeys?
     /// How often the call has been parked.
     let attempts: Int
 

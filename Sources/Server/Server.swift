@@ -8,6 +8,8 @@
 //   KeyPreparation  locks the shards of a call's keys and sees to it that they are resident, or parks the call
 //   ParkedCall      a call that waits for flash, for memory or for a background job
 //   Blocking        calls that wait for keys (BLPOP ...): queues, reservations, timeouts
+//   Transactions    MULTI and EXEC, WATCH's tables, the gate behind which a transaction has the server for itself
+//   KeyspaceObservers  who is told of what happens to keys
 //   ClientPause     CLIENT PAUSE and the pause of a shutdown: which calls wait, and until when
 //   ControlPool     threads for what may take long: walks, frees, flushes
 //   Maintenance     the thread behind the clock: expiry in RAM, rates, peaks

@@ -6,6 +6,7 @@ import Frontend
 import Keyspace
 import Persistence
 import Platform
+import PubSub
 import RESP
 import Storage
 import Synchronization
@@ -28,9 +29,18 @@ public final class ServerCore: @unchecked Sendable {
     public let latency: LatencyMonitor
     public let rates: InstantaneousRates
     public let control = ControlPool()
+    /// Jobs that wait for other servers.
+    private let remote = ControlPool()
+    let migrationLinks = MigrationLinks()
     let eviction: Eviction
+    let clientEviction = ClientEviction()
+    /// Who has subscribed to what.
+    let subscriptions: SubscriptionRegistry
+    /// Connections that monitor.
+    let monitorCount = Atomic<Int>(0)
     /// Told of what happens to keys.
     let observers: KeyspaceObservers
+    var tracking: Tracking { observers.tracking }
     let ticks = Ticks()
     public private(set) var loops: LoopGroup! = nil  // set in `start`, before any loop runs
     private var workers: [LoopWorker] = []
@@ -64,6 +74,8 @@ public final class ServerCore: @unchecked Sendable {
     /// Whether `requirepass` is set. Clients that came before it was stay authenticated.
     let asksForPassword = Atomic<Bool>(false)
     public let isActiveExpiryEnabled = Atomic<Bool>(true)
+    /// DEBUG PAUSE-CRON.
+    let isMaintenancePaused = Atomic<Bool>(false)
     /// Calls that take at least this long are looked at for SLOWLOG and LATENCY.
     let slowNanoseconds = Atomic<Int64>(.max)
     let settingsVersion = Atomic<Int>(0)
@@ -113,7 +125,8 @@ public final class ServerCore: @unchecked Sendable {
         latency = LatencyMonitor(thresholdMilliseconds: Int64(settings.latencyMonitorThresholdMilliseconds))
         rates = InstantaneousRates(nowMilliseconds: Clock.unixMilliseconds())
         eviction = Eviction(store: parts.store)
-        observers = KeyspaceObservers(store: parts.store)
+        subscriptions = SubscriptionRegistry(loops: FrontendConfiguration(settings).threads)
+        observers = KeyspaceObservers(store: parts.store, subscriptions: subscriptions)
         shutdown = ShutdownCoordinator()
         disposalLedger = parts.store.makeLedger()
         maintenance = Maintenance(core: self)
@@ -125,6 +138,9 @@ public final class ServerCore: @unchecked Sendable {
         shutdown.core = self
         gate.core = self
         store.listener = observers
+        subscriptions.wake = { [unowned self] number in
+            loops.loops[number].post { [unowned self] in subscriptions.drain(number) }
+        }
         apply(settings)
         configuration.observe { [unowned self] _, new, changed in change(new, changed) }
     }
@@ -142,6 +158,7 @@ public final class ServerCore: @unchecked Sendable {
             frontend, settings: FrontendSettings(settings), service: self)
         workers = loops.loops.map { _ in LoopWorker(core: self) }
         control.start(2)
+        remote.start(4)
         tier?.start()
         maintenance.start()
         startupMemory.store(memoryReading().allocated, ordering: .relaxed)
@@ -176,6 +193,7 @@ public final class ServerCore: @unchecked Sendable {
         hasStopped.wakeAll()
         maintenance.stop()
         control.stop()
+        remote.stop()
         tier?.stop()
     }
 
@@ -206,7 +224,21 @@ public final class ServerCore: @unchecked Sendable {
         }
         apply(new)
         loops?.update { $0 = FrontendSettings(new) }
+        if loops != nil {
+            clientEviction.relieve(self)
+            if changed.contains("maxmemory") { makeRoom() }
+        }
         return nil
+    }
+
+    /// After a change of `maxmemory`: without a flash tier keys are deleted at once, for as long as a command may.
+    private func makeRoom() {
+        // CONFIG SET runs on a loop; a test may change settings from elsewhere.
+        if let loop = loops.loops.first(where: { $0.isCurrent }) {
+            _ = eviction.makeRoom(workers[loop.index])
+        } else {
+            eviction.start(self)
+        }
     }
 
     /// Descriptors for clients, for RocksDB's files, and for the rest.
@@ -225,13 +257,22 @@ public final class ServerCore: @unchecked Sendable {
         commandSettings.withLock { $0 = CommandSettings(settings) }
         accessMode.withLock { $0 = AccessClock.Mode(settings) }
         CollectionLimits.apply(settings.encodings)
+        store.eventClasses.store(EventClasses(settings.notifyKeyspaceEvents).rawValue, ordering: .relaxed)
         eviction.configure(
             limit: tier == nil ? settings.maxMemoryBytes : 0, policy: settings.maxMemoryPolicy,
-            samples: settings.maxMemorySamples)
+            samples: settings.maxMemorySamples, tenacity: settings.evictionTenacity)
         tier?.update { $0.apply(settings) }
+        if let tier {
+            // Half of the room: else a collection that is read in leaves no other record any, and from all of it on
+            // no call that needs memory would ever find some.
+            commandSettings.withLock { $0.growingBytes = tier.recordLimit / 2 }
+        }
         slowLog.thresholdMicroseconds = Int64(settings.slowlogThresholdMicroseconds)
         slowLog.setMaximumLength(settings.slowlogMaxLength)
         latency.thresholdMilliseconds = Int64(settings.latencyMonitorThresholdMilliseconds)
+        clientEviction.configure(
+            settings.maxMemoryClients, maxMemory: tier?.budget.maximum ?? settings.maxMemoryBytes)
+        tracking.maximumKeys.store(settings.trackingTableMaxKeys, ordering: .relaxed)
         asksForPassword.store(settings.password != nil, ordering: .relaxed)
         commandStatistics.keepHistograms(settings.latencyTracking)
         log.level = Log.Level(settings.logLevel)
@@ -304,11 +345,13 @@ public final class ServerCore: @unchecked Sendable {
         case .exactCount(let database):
             let counts = store.counts(database: database)
             return counts.unresolved == 0 ? .counted(counts.keys) : nil
-        case .job, .change: return nil
+        case .job, .remote, .change: return nil
+        case .moreKeys: preconditionFailure("a call without keys asked for more")
         }
     }
 
     func submit(_ request: BackgroundRequest, now: Int64, _ done: @escaping @Sendable (BackgroundAnswer) -> Void) {
+        if case .remote(let job) = request { return remote.submit { done(job()) } }
         if case .change = request { gate.beginChange() }
         control.submit { [self] in
             switch request {
@@ -319,7 +362,8 @@ public final class ServerCore: @unchecked Sendable {
                 } catch {
                     done(.failed("the flash tier failed: \(error.message)"))
                 }
-            case .job(let job): done(job())
+            case .job(let job), .remote(let job): done(job())
+            case .moreKeys: preconditionFailure("more keys are the worker's business")
             case .change(let job):
                 let answer = job()
                 gate.endChange()
@@ -353,6 +397,9 @@ extension ServerCore: FrontendService {
     public func closed(_ connection: Connection) {
         guard let session = connection as? ClientSession else { return }
         worker(session.loop).abandon(session)
+        session.endSubscriptions(drains: false)
+        tracking.disable(session.tracking)
+        session.tracking.detach()
     }
 
     public func execute(
@@ -367,6 +414,7 @@ extension ServerCore: FrontendService {
         workers[connection.loop.index].announce(bytes, number: number)
     }
 
+    public func connectionsGrew(on loop: EventLoop) { clientEviction.relieve(self) }
     public func alarm(_ loop: EventLoop) { workers[loop.index].alarm(loop) }
 
     public func announced(on loop: EventLoop) { workers[loop.index].announced() }

@@ -52,6 +52,10 @@ extension CommandSettings {
         sparseHyperLogLogBytes = settings.encodings.hllSparseMaxBytes
         lfuDecayMinutes = settings.lfuDecayMinutes
         isLFU = settings.maxMemoryPolicy.isLFU
+        switch settings.maxMemoryPolicy {
+        case .volatileLRU, .volatileLFU, .allKeysLRU, .allKeysLFU: sharesIntegers = settings.maxMemoryBytes == 0
+        case .volatileRandom, .volatileTTL, .allKeysRandom, .noEviction: sharesIntegers = true
+        }
     }
 }
 
@@ -82,6 +86,8 @@ extension CollectionLimits {
         zsetEntries.store(limits.zsetMaxListpackEntries, ordering: .relaxed)
         zsetValueBytes.store(limits.zsetMaxListpackValueBytes, ordering: .relaxed)
         listPage.store(limits.listMaxListpackSize, ordering: .relaxed)
+        streamNodeBytes.store(limits.streamNodeMaxBytes, ordering: .relaxed)
+        streamNodeEntries.store(limits.streamNodeMaxEntries, ordering: .relaxed)
     }
 }
 
@@ -137,5 +143,19 @@ extension RocksDBOptions {
         compression = settings.flash.compression.rawValue
         directReads = settings.flash.directReads
         userOptions = settings.flash.providerOptions
+    }
+}
+
+extension EventClasses {
+    /// What `notify-keyspace-events` asks for; nothing if it names no channel to publish on.
+    init(_ events: KeyspaceEvents) {
+        let map: [(KeyspaceEvents, EventClasses)] = [
+            (.keyspaceChannel, .keyspace), (.keyeventChannel, .keyevent), (.generic, .generic), (.string, .string),
+            (.list, .list), (.set, .set), (.hash, .hash), (.sortedSet, .sortedSet), (.expired, .expired),
+            (.evicted, .evicted), (.stream, .stream), (.miss, .miss), (.module, .module), (.new, .new),
+        ]
+        self = []
+        if events.isDisjoint(with: [.keyspaceChannel, .keyeventChannel]) { return }
+        for (event, eventClass) in map where events.contains(event) { insert(eventClass) }
     }
 }

@@ -167,6 +167,9 @@ public final class Tier: @unchecked Sendable {
     @inline(__always)
     public var mustWait: Bool { pressure.load(ordering: .relaxed) }
 
+    /// Bytes of records above which writers wait. One relaxed load.
+    public var recordLimit: Int { limit.load(ordering: .relaxed) }
+
     /// The error reply to writes (the provider can't take them, or `maxstorage` is reached), or nil. One relaxed load
     /// while all is well.
     public var refusalText: String? {

@@ -41,7 +41,7 @@ extension CollectionValue {
     }
 
     final func forgetExpiry(of member: Listpack.Item) {
-        if expiries != nil { SetValue.withText(of: member) { forgetExpiry(of: $0) } }
+        if expiries != nil { member.withBytes { forgetExpiry(of: $0) } }
     }
 
     /// How many members are past due. O(log n).

@@ -2,7 +2,7 @@ import Bytes
 import CShims
 import Synchronization
 
-/// What a record of a list, set, sorted set or hash refers to: the base of their classes.
+/// What a record of a list, set, sorted set, hash or stream refers to: the base of their classes.
 ///
 /// A class, so that a record moves (another expiry, another key) without its elements; used by its owner only, which is
 /// the record of one key: the shard's lock guards everything in it.
@@ -40,6 +40,7 @@ open class CollectionValue: @unchecked Sendable {
         case .set: SetValue.decode(bytes)
         case .zset: SortedSetValue.decode(bytes)
         case .hash: HashValue.decode(bytes)
+        case .stream: StreamValue.decode(bytes)
         }
     }
 
@@ -87,4 +88,7 @@ public enum CollectionLimits {
     public static let zsetValueBytes = Atomic<Int>(64)
     /// Positive: elements in a page; -1 to -5: 4 to 64 KiB in a page.
     public static let listPage = Atomic<Int>(-2)
+    /// Of a page of a stream; 0: no limit.
+    public static let streamNodeBytes = Atomic<Int>(4096)
+    public static let streamNodeEntries = Atomic<Int>(100)
 }

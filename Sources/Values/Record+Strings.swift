@@ -42,7 +42,10 @@ extension Record {
         let result: Record
         let bytes: UnsafeMutablePointer<UInt8>
         if length >= Self.externalThreshold {
-            let block = SharedBytes(uninitializedCount: length, capacity: Self.roomyCapacity(length))
+            // A value that begins as large as this may never grow.
+            let isNew = stringLength == 0
+            let block = SharedBytes(
+                uninitializedCount: length, capacity: isNew ? length : Self.roomyCapacity(length))
             result = Self.block(key: key, block, expiry: expiry)
             bytes = block.withUnsafeMutableBytes { $0 }
         } else {

@@ -8,6 +8,7 @@ public enum ValueType: UInt8, Sendable {
     case set = 2
     case zset = 3
     case hash = 4
+    case stream = 5
 }
 
 /// How a value is kept. Raw values are on disk: never renumber. The names are what OBJECT ENCODING says.

@@ -2,6 +2,7 @@ import Bytes
 import Commands
 import Keyspace
 import RESP
+import Synchronization
 import Values
 
 /// Runs commands as the dispatcher would, on one thread and without a storage provider: row, arity, keys, locks, body.
@@ -38,6 +39,33 @@ final class CommandHarness {
     deinit {
         writer.deinitialize(count: 1)
         writer.deallocate()
+    }
+
+    // MARK: Events
+
+    private final class Recorder: KeyspaceListener, @unchecked Sendable {
+        // @unchecked: the harness runs on one thread.
+        var events: [String] = []
+
+        func happened(_ changes: [KeyChange], _ events: [KeyEvent], in keyspace: inout LockedKeyspace) {
+            for event in events {
+                let place = event.database == 0 ? "" : " \(event.database)"
+                self.events.append("\(event.name) \(String(decoding: event.key, as: UTF8.self))\(place)")
+            }
+        }
+    }
+    private let recorder = Recorder()
+
+    /// Has events of all classes recorded.
+    func listen() {
+        store.listener = recorder
+        store.eventClasses.store(.max, ordering: .relaxed)
+    }
+
+    /// The events since the last call, as `event key` or `event key database`.
+    func takeEvents() -> [String] {
+        defer { recorder.events = [] }
+        return recorder.events
     }
 
     /// What commands read of the configuration.
@@ -100,6 +128,7 @@ final class CommandHarness {
 
     private func execute(_ row: CommandRow, _ arguments: RESP.Arguments, _ body: (inout CommandContext) -> Void) {
         context.answer = nil
+        context.late = nil
         while true {
             prepare(row, arguments)
             var shards: [Int] = []
@@ -120,7 +149,11 @@ final class CommandHarness {
             }
             precondition(writer.pointee.count == before, "\(row.name) asked for something and replied")
             context.request = nil
-            context.answer = answer(request)
+            if case .moreKeys(let late) = request {
+                context.late = late
+            } else {
+                context.answer = answer(request)
+            }
         }
     }
 
@@ -133,6 +166,10 @@ final class CommandHarness {
         // A plan can't know how many databases there are: a key in one that isn't is left out, the command replies.
         for use in Self.uses(row, arguments, database) where use.database < store.databases {
             context.keys.append(context.keyspace.ref(use.key(arguments), database: use.database))
+        }
+        context.declaredKeys = context.keys.count
+        if let late = context.late {
+            for index in 0..<late.count { context.keys.append(context.keyspace.ref(late[index], database: database)) }
         }
     }
 
@@ -165,7 +202,8 @@ final class CommandHarness {
         switch request {
         case .walk(let walk): .walked(self.walk(walk))
         case .exactCount(let database): .counted(store.counts(database: database).keys)  // exact without a provider
-        case .job(let job), .change(let job): job()
+        case .job(let job), .remote(let job), .change(let job): job()
+        case .moreKeys: preconditionFailure("more keys are added, not answered")
         }
     }
 

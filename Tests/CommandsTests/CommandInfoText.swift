@@ -52,6 +52,7 @@ enum CommandInfoText {
             case .index(let index): ["\"index\"", "\"spec\"", "%1", "\"index\"", ":\(index)"]
             case .keyword(let word, let start):
                 ["\"keyword\"", "\"spec\"", "%2", "\"keyword\"", "\"\(word)\"", "\"startfrom\"", ":\(start)"]
+            case .unknown: ["\"unknown\"", "\"spec\"", "%0"]
             }
         let find =
             switch spec.find {
@@ -65,6 +66,7 @@ enum CommandInfoText {
                     "\"keynum\"", "\"spec\"", "%3", "\"keynumidx\"", ":\(index)", "\"firstkey\"", ":\(first)",
                     "\"keystep\"", ":\(step)",
                 ]
+            case .unknown: ["\"unknown\"", "\"spec\"", "%0"]
             }
         return ["%\(notes.isEmpty ? 3 : 4)"] + notes + ["\"flags\"", "~\(flags.count)"] + flags
             + ["\"begin_search\"", "%2", "\"type\""] + begin + ["\"find_keys\"", "%2", "\"type\""] + find

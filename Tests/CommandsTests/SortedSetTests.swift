@@ -3,12 +3,13 @@ import Commands
 import Testing
 
 @Suite struct SortedSetTests {
-    private static let others = KeyCommands.rows + StringCommands.rows
+    private static let others = KeyCommands.rows + StringCommands.rows + SetCommands.rows
     private static let rows = others + SortedSetCommands.rows
 
     @Test func transcripts() {
         Transcript.check(
-            SortedSetCommands.rows, with: Self.others, transcripts: ["zsets", "zsets-ranges", "zsets-blocking"])
+            SortedSetCommands.rows, with: Self.others,
+            transcripts: ["zsets", "zsets-ranges", "zsets-algebra", "zsets-blocking"])
     }
 
     @Test func rowsSayWhatRedisSays() {

@@ -13,6 +13,8 @@ import Testing
 ///     @ database 1             the selected database
 ///     @ limit 64               the longest string, in bytes
 ///     @ lfu 1                  an LFU policy (0: an LRU one)
+///     @ events 1               from here on, what keyspace notifications tell of each request
+///     * expired k              one of them: event, key, database unless it is 0
 ///
 /// Each file starts with an empty keyspace, the clock at `CommandHarness.start`, RESP2, database 0. With
 /// `FIRN_REWRITE=1` in the environment the replies are written anew instead of compared: read the diff.
@@ -48,9 +50,14 @@ struct Transcript {
                 expected.append(next)
                 lines.removeFirst()
             }
-            rewritten += actual
-            if !Self.rewrites, actual != expected {
-                Issue.record("\(path)\n\(line)\n  expected \(expected)\n  got      \(actual)")
+            while let next = lines.first, next.hasPrefix("* ") {
+                expected.append(next)
+                lines.removeFirst()
+            }
+            let told = actual + harness.takeEvents().map { "* " + $0 }
+            rewritten += told
+            if !Self.rewrites, told != expected {
+                Issue.record("\(path)\n\(line)\n  expected \(expected)\n  got      \(told)")
             }
         }
         if Self.rewrites { Self.write(path, rewritten.joined(separator: "\n")) }
@@ -75,6 +82,7 @@ struct Transcript {
         case "clock": harness.now = value.hasPrefix("+") || value.hasPrefix("-") ? harness.now + number : number
         case "resp": harness.version = Int(number)
         case "database": harness.database = Int(number)
+        case "events": harness.listen()
         case "lfu": harness.select(lfu: number != 0)
         case "limit": harness.settings.maximumStringBytes = Int(number)
         default: Issue.record("\(path): what is '\(what)'?")

@@ -152,9 +152,14 @@ private final class Notes: KeyspaceListener, @unchecked Sendable {
         _ = notes.take()
         let position = bench.with("k") { _, ref in ref.position }
         let rank = EvictionRank(onlyExpiring: false, by: .nothing)
-        let isEvicted = bench.keys.evict(near: position, space: 0, samples: 5, rank)
-        #expect(isEvicted)
-        #expect(notes.take() == ["deleted k"])
+        var found: [EvictionCandidate] = []
+        bench.keys.sample(from: position, rank, into: &found)
+        #expect(found.map(\.key) == [Array("k".utf8)])
+        bench.store.holdDeletions()
+        #expect(bench.keys.evict(found[0], rank, heedsHold: true) == .held)
+        #expect(bench.keys.evict(found[0], rank, heedsHold: false) == .deleted)
+        #expect(notes.take() == ["evicted k"])
+        #expect(bench.keys.evict(found[0], rank, heedsHold: false) == .gone)
     }
 
     @Test func evictionFromFlashTells() {

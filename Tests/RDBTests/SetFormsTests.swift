@@ -15,7 +15,7 @@ import Values
         var result: Set<String> = []
         set.forEach { member in
             // A byte is a character, so that damaged members stay different.
-            result.insert(SetValue.withText(of: member) { $0.buffer.map { String(UnicodeScalar($0)) }.joined() })
+            result.insert(member.withBytes { $0.buffer.map { String(UnicodeScalar($0)) }.joined() })
             return true
         }
         #expect(result.count == set.count)

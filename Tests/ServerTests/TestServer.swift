@@ -19,7 +19,10 @@ final class TestServer {
     /// - Parameters:
     ///   - directives: as on the command line, `["--requirepass", "secret"]`.
     ///   - isTiered: over a memory provider.
-    init(_ directives: [String] = [], threads: Int = 2, isTiered: Bool = false) throws {
+    ///   - budget: of RAM, where it is tiered.
+    init(
+        _ directives: [String] = [], threads: Int = 2, isTiered: Bool = false, budget bytes: Int = 64 << 20
+    ) throws {
         let arguments = ["--bind", "127.0.0.1", "--server-threads", "\(threads)"] + directives
         guard case .serve(let configuration, _) = ServerArguments.parse(arguments) else {
             throw Refused(arguments: arguments)
@@ -31,7 +34,7 @@ final class TestServer {
             let provider = FaultyProvider(MemoryProvider(), seed: 1)
             let store = KeyspaceStore(
                 databases: settings.databases, placement: Placement(seed: SipHash(k0: 1, k1: 2)), hasProvider: true)
-            let budget = MemoryBudget(maximum: 64 << 20)
+            let budget = MemoryBudget(maximum: bytes)
             let tier = Tier(store: store, provider: provider, settings: TierSettings(budget: budget, readThreads: 4))
             parts = ServerCore.Parts(store: store, tier: tier, directory: nil)
             self.provider = provider

@@ -8,7 +8,7 @@ import Testing
         "CShims": 0, "CLZF": 0, "RocksDBShim": 0, "LoadgenShims": 0,
         "Bytes": 1, "Platform": 2,
         "RESP": 3, "Values": 3, "Storage": 3, "Telemetry": 3, "Configuration": 3,
-        "Keyspace": 4, "RDB": 4, "Frontend": 4, "StorageMemory": 4, "StorageRocksDB": 4, "StorageFaulty": 4,
+        "Keyspace": 4, "RDB": 4, "Frontend": 4, "PubSub": 4, "StorageMemory": 4, "StorageRocksDB": 4, "StorageFaulty": 4,
         "Commands": 5, "Tiering": 5, "Persistence": 5,
         "Replication": 6, "Scripting": 6,
         "Server": 7, "firn-server": 8, "loadgen": 8,

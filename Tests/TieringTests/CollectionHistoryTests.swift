@@ -283,7 +283,8 @@ private final class CollectionOwner {
     private func flush() {
         let generation = client.client.flush(number)
         models = [:]
-        // The spiller removes its data if this doesn't.
+        // As the server does: what can't be removed now is removed later.
+        client.client.world.tier.bury(generation: generation)
         try? client.client.world.tier.reap(generation: generation)
     }
 
@@ -351,6 +352,7 @@ private final class CollectionOwner {
                 return world.counters()[3...] == [0, 0] && world.memberCounters() == [0, 0]
             })
         try world.tier.spillEverything(keepsClean: false)
+        try world.tier.reapBuried()
         let counters = world.counters()
         #expect(counters == [counters[0], 0, 0, 0, 0], "\(world.residents().prefix(5))")
         #expect(world.flashKeys().count == counters[0])

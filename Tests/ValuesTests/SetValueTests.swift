@@ -17,7 +17,7 @@ import Testing
 
     /// A byte is a character, so that damaged members stay different.
     static func text(_ member: Listpack.Item) -> String {
-        SetValue.withText(of: member) { $0.buffer.map { String(UnicodeScalar($0)) }.joined() }
+        member.withBytes { $0.buffer.map { String(UnicodeScalar($0)) }.joined() }
     }
 
     static func encoded(_ set: SetValue) -> [UInt8] {

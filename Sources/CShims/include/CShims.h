@@ -41,6 +41,11 @@ const char *_Nonnull firn_allocator_name(void);
 /// Makes jemalloc return freed pages from its own background threads.
 void firn_allocator_background(int on);
 
+/// Maps `size` bytes of zeros, of which the kernel provides those that are written to. Aborts when it can't.
+void *_Nonnull firn_map_zeros(size_t size);
+/// Gives back what `firn_map_zeros(size)` returned.
+void firn_unmap(void *_Nonnull pointer, size_t size);
+
 // Threads.
 
 /// Sleeps while `*word == expected`; returns 0 or an errno (EAGAIN, EINTR, ETIMEDOUT).

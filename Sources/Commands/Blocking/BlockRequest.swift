@@ -25,16 +25,19 @@ public struct BlockRequest: Sendable {
     /// Called under the key's lock, by any thread; must be right, or the call is run for nothing.
     public let wants: @Sendable (Record?) -> Bool
     public let serve: Serve?
+    /// What the call must not work out again when it runs again: `CommandContext.memory` then.
+    public let memory: (any Sendable)?
     /// Writes the reply when the time is up.
     public let expired: @Sendable (UnsafeMutablePointer<ReplyWriter>) -> Void
 
     public init(
-        keys: Range<Int>, timeoutMilliseconds: Int64, wants: @escaping @Sendable (Record?) -> Bool,
-        serve: Serve? = nil,
+        keys: Range<Int>, timeoutMilliseconds: Int64, memory: (any Sendable)? = nil,
+        wants: @escaping @Sendable (Record?) -> Bool, serve: Serve? = nil,
         expired: @escaping @Sendable (UnsafeMutablePointer<ReplyWriter>) -> Void = { $0.pointee.nullArray() }
     ) {
         self.keys = keys
         self.timeoutMilliseconds = timeoutMilliseconds
+        self.memory = memory
         self.wants = wants
         self.serve = serve
         self.expired = expired

@@ -8,13 +8,14 @@ import Values
 /// What a look-up of a collection came to.
 enum Found<V: CollectionValue> {
     case missing
-    /// Another type: the error has been replied.
+    /// Another type, or too large for what may make it larger: the error has been replied.
     case refused
     case found(Entry, V)
 }
 
 extension CommandContext {
-    /// The collection under `ref`; replies WRONGTYPE if the key holds another type. `isRead`: counts a hit or a miss,
+    /// The collection under `ref`; replies WRONGTYPE if the key holds another type, and refuses a collection that must not
+    /// grow to calls that may make it. `isRead`: counts a hit or a miss,
     /// as commands do that only read.
     @inline(__always)
     mutating func collection<V: CollectionValue>(_ ref: KeyRef, _ type: V.Type, isRead: Bool) -> Found<V> {
@@ -22,6 +23,10 @@ extension CommandContext {
         guard let entry else { return .missing }
         guard entry.record.type == V.valueType, let value = entry.record.collection else {
             reply.pointee.error(ErrorText.wrongType)
+            return .refused
+        }
+        if !isRead, mayGrow, settings.growingBytes < .max, value.memoryBytes > settings.growingBytes {
+            reply.pointee.error(ErrorText.collectionTooLarge)
             return .refused
         }
         // A record's type says of which class its collection is.
@@ -33,6 +38,14 @@ extension CommandContext {
     @inline(__always)
     mutating func change<V: CollectionValue, R>(_ entry: Entry, _ value: V, _ body: (V) -> R) -> R {
         keyspace.changeOrRemove(entry, value, body)
+    }
+
+    /// `change` with its notification: `event`, and "del" behind it if nothing is left.
+    @inline(__always)
+    mutating func change<V: CollectionValue, R>(
+        _ entry: Entry, _ value: V, _ ref: KeyRef, _ eventClass: EventClasses, _ event: StaticString, _ body: (V) -> R
+    ) -> R {
+        keyspace.changeOrRemove(entry, value, ref, eventClass, event, body)
     }
 
     /// As `change`, where the change gives members a time or takes it from them: see CollectionValue+Expiries.
@@ -51,6 +64,22 @@ extension CommandContext {
             keyspace.set(ref, .collection(key: ref.bytes, value, expiry: nil))
         }
     }
+
+    /// `store` with its notification: `event` for a value, "del" for a key that goes.
+    mutating func store(_ ref: KeyRef, _ value: CollectionValue, _ eventClass: EventClasses, _ event: StaticString) {
+        if value.count > 0 {
+            store(ref, value)
+            keyspace.notify(eventClass, event, ref)
+        } else if keyspace.delete(ref) {
+            keyspace.notify(.generic, "del", ref)
+        }
+    }
+
+    /// Gives a key a record in place of the one that it may have. To subscribers the key is new in any case: Redis
+    /// deletes the old one first.
+    mutating func replace(_ ref: KeyRef, _ record: Record) {
+        if !keyspace.set(ref, record) { keyspace.notify(.new, "new", ref) }
+    }
 }
 
 extension LockedKeyspace {
@@ -59,6 +88,17 @@ extension LockedKeyspace {
     mutating func changeOrRemove<V: CollectionValue, R>(_ entry: Entry, _ value: V, _ body: (V) -> R) -> R {
         let result = change(entry, value, body)
         if value.count == 0 { removeEmpty(entry) }
+        return result
+    }
+
+    /// See `CommandContext.change`.
+    @inline(__always)
+    mutating func changeOrRemove<V: CollectionValue, R>(
+        _ entry: Entry, _ value: V, _ ref: KeyRef, _ eventClass: EventClasses, _ event: StaticString, _ body: (V) -> R
+    ) -> R {
+        let result = changeOrRemove(entry, value, body)
+        notify(eventClass, event, ref)
+        if value.count == 0 { notify(.generic, "del", ref) }
         return result
     }
 }

@@ -113,77 +113,16 @@ extension HashCommands {
     // MARK: HSCAN
 
     static func hscan(_ call: inout CommandContext) {
-        guard let cursor = KeyCommands.cursor(call.arguments[2]) else {
-            return call.reply.pointee.error(ErrorText.invalidCursor)
-        }
-        // A missing key and a wrong type are told before bad options are.
-        switch call.collection(call.key, HashValue.self, isRead: true) {
-        case .refused: return
-        case .missing:
-            call.reply.pointee.array(2)
-            call.reply.pointee.bulk("0")
-            call.reply.pointee.array(0)
-        case .found(_, let hash):
-            guard let options = scanOptions(call) else { return }
-            replyScan(call, hash, cursor, options)
-        }
-    }
-
-    private struct ScanOptions {
-        var count = 10
-        var pattern: GlobPattern?
-        var omitsValues = false
-    }
-
-    /// Nil: the error has been replied.
-    private static func scanOptions(_ call: borrowing CommandContext) -> ScanOptions? {
-        var options = ScanOptions()
-        var index = 3
-        while index < call.arguments.count {
-            let word = call.arguments[index]
-            if word.equalsIgnoringCase("novalues") {
-                options.omitsValues = true
-                index += 1
-                continue
+        call.scan(HashValue.self, takesNoValues: true) { hash, cursor, options, writer in
+            var pairs: [HashValue.Pair] = []
+            let next = hash.scan(cursor, atLeast: options.count) { pair in
+                if pair.page.withBytes(pair.field, { options.matches($0) }) { pairs.append(pair) }
             }
-            defer { index += 2 }
-            if index + 1 < call.arguments.count, word.equalsIgnoringCase("count") {
-                guard let number = call.integer(index + 1) else { return nil }
-                guard number > 0 else {
-                    call.reply.pointee.error(ErrorText.syntax)
-                    return nil
-                }
-                options.count = Int(number)
-            } else if index + 1 < call.arguments.count, word.equalsIgnoringCase("match") {
-                let pattern = GlobPattern(call.arguments[index + 1])
-                options.pattern = pattern.isMatchAll ? nil : pattern
-            } else {
-                call.reply.pointee.error(ErrorText.syntax)
-                return nil
+            writer.pointee.scanned(next: next, elements: options.omitsValues ? pairs.count : 2 * pairs.count)
+            for pair in pairs {
+                reply(writer, pair.page, pair.field)
+                if !options.omitsValues { reply(writer, pair.page, pair.value) }
             }
-        }
-        return options
-    }
-
-    private static func replyScan(
-        _ call: borrowing CommandContext, _ hash: HashValue, _ cursor: UInt64, _ options: ScanOptions
-    ) {
-        let writer = call.reply
-        // The cursor is known after the elements but stands before them.
-        var pairs: [HashValue.Pair] = []
-        let next = hash.scan(cursor, atLeast: options.count) { pair in
-            if let pattern = options.pattern {
-                guard pair.page.withBytes(pair.field, { pattern.matches($0) }) else { return }
-            }
-            pairs.append(pair)
-        }
-        writer.pointee.array(2)
-        // A cursor of pages is below 2^32.
-        writer.pointee.bulk(number: Int(next))
-        writer.pointee.array(options.omitsValues ? pairs.count : 2 * pairs.count)
-        for pair in pairs {
-            reply(writer, pair.page, pair.field)
-            if !options.omitsValues { reply(writer, pair.page, pair.value) }
         }
     }
 }

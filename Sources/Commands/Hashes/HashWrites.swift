@@ -21,7 +21,7 @@ extension HashCommands {
             call.reply.pointee.error(ErrorText.wrongArity(ByteSlice(command)))
             return nil
         }
-        return write(&call) { hash in
+        return write(&call, "hset") { hash in
             var created = 0
             for index in stride(from: 2, to: arguments.count, by: 2) {
                 if hash.set(arguments[index], arguments[index + 1]) { created += 1 }
@@ -33,15 +33,17 @@ extension HashCommands {
     /// Runs `body` on the hash of the first key, a new one if there is none: it must set a field. Nil: another type,
     /// and the error has been replied.
     @inline(__always)
-    private static func write<R>(_ call: inout CommandContext, _ body: (HashValue) -> R) -> R? {
+    private static func write<R>(
+        _ call: inout CommandContext, _ event: StaticString, _ body: (HashValue) -> R
+    ) -> R? {
         switch call.collection(call.key, HashValue.self, isRead: false) {
         case .refused: return nil
         case .missing:
             let hash = HashValue()
             let result = body(hash)
-            call.store(call.key, hash)
+            call.store(call.key, hash, .hash, event)
             return result
-        case .found(let entry, let hash): return call.change(entry, hash, body)
+        case .found(let entry, let hash): return call.change(entry, hash, call.key, .hash, event, body)
         }
     }
 
@@ -54,7 +56,7 @@ extension HashCommands {
             if hash.find(field) != nil { return call.reply.pointee.integer(0) }
         }
         let value = call.arguments[3]
-        _ = write(&call) { $0.set(field, value) }
+        _ = write(&call, "hset") { $0.set(field, value) }
         call.reply.pointee.integer(1)
     }
 
@@ -68,7 +70,7 @@ extension HashCommands {
             guard let first = (2..<arguments.count).first(where: { hash.find(arguments[$0]) != nil }) else {
                 return call.reply.pointee.integer(0)
             }
-            let removed = call.change(entry, hash) { hash in
+            let removed = call.change(entry, hash, call.key, .hash, "hdel") { hash in
                 var removed = 0
                 for index in first..<arguments.count where hash.remove(arguments[index]) { removed += 1 }
                 return removed
@@ -97,7 +99,7 @@ extension HashCommands {
         }
         let (sum, overflow) = old.addingReportingOverflow(amount)
         guard !overflow else { return call.reply.pointee.error(ErrorText.overflow) }
-        set(&call, field, Decimal.bytes(sum))
+        set(&call, "hincrby", field, Decimal.bytes(sum))
         call.reply.pointee.integer(sum)
     }
 
@@ -121,14 +123,16 @@ extension HashCommands {
         }
         guard sum.isFinite else { return call.reply.pointee.error(ErrorText.incrementNotFinite) }
         let text = Decimal.formatExtended(sum)
-        set(&call, field, text)
+        set(&call, "hincrbyfloat", field, text)
         text.withSlice { call.reply.pointee.bulk($0) }
     }
 
     /// Sets a field of a key that holds a hash or doesn't exist; it keeps its expiry.
-    private static func set(_ call: inout CommandContext, _ field: ByteSlice, _ value: [UInt8]) {
+    private static func set(
+        _ call: inout CommandContext, _ event: StaticString, _ field: ByteSlice, _ value: [UInt8]
+    ) {
         value.withSlice { value in
-            _ = write(&call) { $0.set(field, value, keepsExpiry: true) }
+            _ = write(&call, event) { $0.set(field, value, keepsExpiry: true) }
         }
     }
 }

@@ -48,7 +48,10 @@ extension KeyCommands {
 
     static func delete(_ context: inout CommandContext) {
         var deleted = 0
-        for index in 0..<context.keys.count where context.keyspace.delete(context.keys[index]) { deleted += 1 }
+        for index in 0..<context.keys.count where context.keyspace.delete(context.keys[index]) {
+            context.keyspace.notify(.generic, "del", context.keys[index])
+            deleted += 1
+        }
         context.reply.pointee.integer(deleted)
     }
 
@@ -78,9 +81,11 @@ extension KeyCommands {
     }
 
     /// The key's entry for a command that asks about the key, not for its value: counts a hit or miss, leaves no trace.
-    static func look(_ context: inout CommandContext, _ ref: KeyRef) -> Entry? {
+    /// `tells`: a miss is an event.
+    static func look(_ context: inout CommandContext, _ ref: KeyRef, tells: Bool = true) -> Entry? {
         let entry = context.keyspace.peek(ref)
         context.keyspace.count(hit: entry != nil)
+        if entry == nil, tells { context.keyspace.notify(.miss, "keymiss", ref) }
         return entry
     }
 }

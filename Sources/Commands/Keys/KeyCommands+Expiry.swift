@@ -102,8 +102,10 @@ extension KeyCommands {
         else { return context.reply.pointee.integer(0) }
         if isPast(time, context) {
             context.keyspace.delete(entry)
+            context.keyspace.notify(.generic, "del", context.key)
         } else {
             context.keyspace.setExpiry(entry, time)
+            context.keyspace.notify(.generic, "expire", context.key)
         }
         context.reply.pointee.integer(1)
     }
@@ -167,6 +169,7 @@ extension KeyCommands {
             return context.reply.pointee.integer(0)
         }
         context.keyspace.setExpiry(entry, nil)
+        context.keyspace.notify(.generic, "persist", context.key)
         context.reply.pointee.integer(1)
     }
 

@@ -40,27 +40,29 @@ extension KeyCommands {
     }
 
     private static func objectEncoding(_ context: inout CommandContext) {
-        guard let entry = look(&context, context.key) else { return context.reply.pointee.null() }
+        guard let entry = look(&context, context.key, tells: false) else { return context.reply.pointee.null() }
         context.reply.pointee.bulk(entry.record.encodingName)
     }
 
     private static func objectFrequency(_ context: inout CommandContext) {
-        guard let entry = look(&context, context.key) else { return context.reply.pointee.null() }
+        guard let entry = look(&context, context.key, tells: false) else { return context.reply.pointee.null() }
         guard context.settings.isLFU else { return context.reply.pointee.error(ErrorText.frequencyNotTracked) }
         context.reply.pointee.integer(
             context.keyspace.accessClock.frequency(entry.record, decayMinutes: context.settings.lfuDecayMinutes))
     }
 
     private static func objectIdleTime(_ context: inout CommandContext) {
-        guard let entry = look(&context, context.key) else { return context.reply.pointee.null() }
+        guard let entry = look(&context, context.key, tells: false) else { return context.reply.pointee.null() }
         guard !context.settings.isLFU else { return context.reply.pointee.error(ErrorText.idleTimeNotTracked) }
         context.reply.pointee.integer(context.keyspace.accessClock.idleSeconds(entry.record))
     }
 
-    /// Redis shares the objects of the integers below 10000 and says of them that their references aren't counted.
+    /// Redis shares the objects of the integers below 10000, unless keys may be evicted by LRU or LFU, and says of them
+    /// that their references aren't counted.
     private static func objectReferences(_ context: inout CommandContext) {
-        guard let entry = look(&context, context.key) else { return context.reply.pointee.null() }
-        let isShared = entry.record.integerValue.map { (0..<10_000).contains($0) } ?? false
+        guard let entry = look(&context, context.key, tells: false) else { return context.reply.pointee.null() }
+        let isSmall = entry.record.integerValue.map { (0..<10_000).contains($0) } ?? false
+        let isShared = isSmall && context.settings.sharesIntegers
         context.reply.pointee.integer(isShared ? Int(Int32.max) : 1)
     }
 

@@ -27,13 +27,7 @@ extension KeyCommands {
         guard let entry = context.keyspace.read(context.key) else { return context.reply.pointee.null() }
         var payload = ByteBuffer()
         let compresses = context.settings.compressesDumps
-        if let collection = entry.record.collection {
-            DumpPayload.append(.collection(collection), compresses: compresses, to: &payload)
-        } else {
-            entry.record.withString {
-                DumpPayload.append(.string(.view($0)), compresses: compresses, to: &payload)
-            }
-        }
+        DumpPayload.append(of: entry.record, compresses: compresses, to: &payload)
         context.reply.pointee.bulk(payload.slice)
     }
 
@@ -66,10 +60,11 @@ extension KeyCommands {
         guard let value = decoded(context) else { return }
         let expiry = time == 0 ? nil : sum
         if let expiry, isPast(expiry, context) {
-            context.keyspace.delete(context.key)
+            if context.keyspace.delete(context.key) { context.keyspace.notify(.generic, "del", context.key) }
         } else {
             let record = record(context.key.bytes, value, expiry)
-            context.keyspace.set(context.key, record)
+            context.replace(context.key, record)
+            context.keyspace.notify(.generic, "restore", context.key)
             setAccess(of: record, options, context)
         }
         context.reply.pointee.ok()
@@ -119,8 +114,7 @@ extension KeyCommands {
         } catch RDBError.wrongVersionOrChecksum {
             context.reply.pointee.error(ErrorText.wrongPayload)
         } catch {
-            // Redis' words: monitoring looks for them.
-            context.warn?("Bad data format in RESTORE: integrity check failed (\(error)).")
+            context.warn?("Bad data format in RESTORE: \(DumpPayload.complaint(context.arguments[3]))")
             context.reply.pointee.error(ErrorText.badPayload)
         }
         return nil

@@ -48,7 +48,11 @@ extension KeyCommands {
         guard let entry = context.keyspace.find(source) else {
             return context.reply.pointee.error(ErrorText.noSuchKey)
         }
-        if source.bytes != target.bytes, !isTaken { transfer(&context, entry, to: target) }
+        if source.bytes != target.bytes, !isTaken {
+            transfer(&context, entry, to: target)
+            context.keyspace.notify(.generic, "rename_from", source)
+            context.keyspace.notify(.generic, "rename_to", target)
+        }
         if onlyIfFree {
             context.reply.pointee.integer(source.bytes == target.bytes || isTaken ? 0 : 1)
         } else {
@@ -61,7 +65,7 @@ extension KeyCommands {
         let record = entry.record.copy(key: target.bytes, expiry: entry.record.expiry, isMove: true)
         let access = record.access
         context.keyspace.delete(entry)
-        context.keyspace.set(target, record)
+        context.replace(target, record)
         record.access = access
     }
 
@@ -105,6 +109,8 @@ extension KeyCommands {
             return context.reply.pointee.integer(0)
         }
         transfer(&context, entry, to: target)
+        context.keyspace.notify(.generic, "move_from", context.keys[0])
+        context.keyspace.notify(.generic, "move_to", target)
         context.reply.pointee.integer(1)
     }
 
@@ -153,8 +159,9 @@ extension KeyCommands {
         guard let entry = context.keyspace.read(context.keys[0]), !isTaken || replaces else {
             return context.reply.pointee.integer(0)
         }
-        context.keyspace.set(
+        context.replace(
             context.keys[1], entry.record.copy(key: context.keys[1].bytes, expiry: entry.record.expiry))
+        context.keyspace.notify(.generic, "copy_to", context.keys[1])
         context.reply.pointee.integer(1)
     }
 }

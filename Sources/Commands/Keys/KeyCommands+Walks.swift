@@ -55,9 +55,8 @@ extension KeyCommands {
             let word = context.arguments[index]
             guard index + 1 < context.arguments.count else { return context.reply.pointee.error(ErrorText.syntax) }
             if word.equalsIgnoringCase("count") {
-                guard let number = context.integer(index + 1) else { return }
-                guard number > 0 else { return context.reply.pointee.error(ErrorText.syntax) }
-                count = Int(number)
+                guard let number = ScanOptions.count(context, index + 1) else { return }
+                count = number
             } else if word.equalsIgnoringCase("match") {
                 pattern = context.arguments[index + 1]
             } else if word.equalsIgnoringCase("type") {

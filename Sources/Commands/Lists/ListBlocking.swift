@@ -65,7 +65,7 @@ extension ListCommands {
         let serve: BlockRequest.Serve = { keyspace, key, entry, reply in
             reply.pointee.array(2)
             reply.pointee.bulk(key.bytes)
-            popOne(&keyspace, reply, entry, entry.value(as: ListValue.self), end)
+            popOne(&keyspace, reply, key, entry, entry.value(as: ListValue.self), end)
         }
         for index in call.candidates {
             switch call.collection(call.keys[index], ListValue.self, isRead: false) {

@@ -9,6 +9,7 @@ extension ListCommands {
     /// LPUSH, RPUSH, and with `onlyIfThere` LPUSHX, RPUSHX.
     static func push(_ call: inout CommandContext, _ end: ListEnd, onlyIfThere: Bool) {
         let arguments = call.arguments
+        let event = end.pushEvent
         func pushAll(_ list: ListValue) {
             for index in 2..<arguments.count { list.push(arguments[index], end) }
         }
@@ -17,11 +18,11 @@ extension ListCommands {
             guard !onlyIfThere else { return call.reply.pointee.integer(0) }
             let list = ListValue()
             pushAll(list)
-            call.store(call.key, list)
+            call.store(call.key, list, .list, event)
             call.reply.pointee.integer(list.count)
         case .refused: return
         case .found(let entry, let list):
-            call.change(entry, list) { pushAll($0) }
+            call.change(entry, list, call.key, .list, event) { pushAll($0) }
             call.reply.pointee.integer(list.count)
         }
     }
@@ -42,7 +43,9 @@ extension ListCommands {
             }
             guard let pivot else { return call.reply.pointee.integer(-1) }
             let value = call.arguments[4]
-            call.change(entry, list) { $0.insert(value, before: isBehind ? pivot + 1 : pivot) }
+            call.change(entry, list, call.key, .list, "linsert") {
+                $0.insert(value, before: isBehind ? pivot + 1 : pivot)
+            }
             call.reply.pointee.integer(list.count)
         }
     }
@@ -57,7 +60,7 @@ extension ListCommands {
                 return call.reply.pointee.error(ErrorText.outOfRange)
             }
             let value = call.arguments[3]
-            call.change(entry, list) { $0.replace(at: index, with: value) }
+            call.change(entry, list, call.key, .list, "lset") { $0.replace(at: index, with: value) }
             call.reply.pointee.ok()
         }
     }
@@ -79,28 +82,28 @@ extension ListCommands {
             if wanted == nil { call.reply.pointee.null() } else { call.reply.pointee.nullArray() }
         case .refused: return
         case .found(let entry, let list):
-            guard let wanted else { return popOne(&call.keyspace, call.reply, entry, list, end) }
-            popElements(&call.keyspace, call.reply, entry, list, Int(wanted), end)
+            guard let wanted else { return popOne(&call.keyspace, call.reply, call.key, entry, list, end) }
+            popElements(&call.keyspace, call.reply, call.key, entry, list, Int(wanted), end)
         }
     }
 
     /// Replies an element from an end and removes it.
     static func popOne(
-        _ keyspace: inout LockedKeyspace, _ reply: UnsafeMutablePointer<ReplyWriter>, _ entry: Entry,
-        _ list: ListValue, _ end: ListEnd
+        _ keyspace: inout LockedKeyspace, _ reply: UnsafeMutablePointer<ReplyWriter>, _ key: KeyRef,
+        _ entry: Entry, _ list: ListValue, _ end: ListEnd
     ) {
         list.withElement(at: end == .left ? 0 : list.count - 1) { reply.pointee.bulk($0) }
-        keyspace.changeOrRemove(entry, list) { $0.remove(1, from: end) }
+        keyspace.changeOrRemove(entry, list, key, .list, end.popEvent) { $0.remove(1, from: end) }
     }
 
     /// Replies an array of up to `wanted` elements from an end and removes them.
     private static func popElements(
-        _ keyspace: inout LockedKeyspace, _ reply: UnsafeMutablePointer<ReplyWriter>, _ entry: Entry,
-        _ list: ListValue, _ wanted: Int, _ end: ListEnd
+        _ keyspace: inout LockedKeyspace, _ reply: UnsafeMutablePointer<ReplyWriter>, _ key: KeyRef,
+        _ entry: Entry, _ list: ListValue, _ wanted: Int, _ end: ListEnd
     ) {
         let number = min(wanted, list.count)
         replyElements(reply, list, list.span(number, from: end), isReversed: end == .right)
-        if number > 0 { keyspace.changeOrRemove(entry, list) { $0.remove(number, from: end) } }
+        if number > 0 { keyspace.changeOrRemove(entry, list, key, .list, end.popEvent) { $0.remove(number, from: end) } }
     }
 
     static func lmpop(_ call: inout CommandContext) { popFirst(&call, numkeys: 1, waits: false) }
@@ -132,7 +135,7 @@ extension ListCommands {
         let serve: BlockRequest.Serve = { keyspace, key, entry, reply in
             reply.pointee.array(2)
             reply.pointee.bulk(key.bytes)
-            popElements(&keyspace, reply, entry, entry.value(as: ListValue.self), limit, end)
+            popElements(&keyspace, reply, key, entry, entry.value(as: ListValue.self), limit, end)
         }
         for index in call.candidates {
             switch call.collection(call.keys[index], ListValue.self, isRead: false) {
@@ -155,7 +158,7 @@ extension ListCommands {
             let (runs, number) = matches(list, call.arguments[3], end, atMost: Int(limit.magnitude))
             if number > 0 {
                 // The highest first: the numbers of the others stay what they are.
-                call.change(entry, list) { list in
+                call.change(entry, list, call.key, .list, "lrem") { list in
                     if end == .left {
                         for run in runs.reversed() { list.removeSubrange(run) }
                     } else {
@@ -199,10 +202,12 @@ extension ListCommands {
         case .found(let entry, let list):
             let kept = range(first, last, count: list.count)
             if kept.count < list.count {
-                call.change(entry, list) { list in
+                call.change(entry, list, call.key, .list, "ltrim") { list in
                     list.removeSubrange(kept.upperBound..<list.count)
                     list.removeSubrange(0..<kept.lowerBound)
                 }
+            } else {
+                call.keyspace.notify(.list, "ltrim", call.key)
             }
         }
         call.reply.pointee.ok()
@@ -233,20 +238,30 @@ extension ListCommands {
                 list.remove(1, from: from)
                 value.withSlice { list.push($0, to) }
             }
+            call.keyspace.notify(.list, to.pushEvent, target)
+            call.keyspace.notify(.list, from.popEvent, source)
             return value.withSlice { call.reply.pointee.bulk($0) }
         }
         switch call.collection(target, ListValue.self, isRead: false) {
         case .missing:
             let fresh = ListValue()
             value.withSlice { fresh.push($0, to) }
-            call.store(target, fresh)
+            call.store(target, fresh, .list, to.pushEvent)
         case .refused: return
         case .found(let entry, let other):
-            call.change(entry, other) { list in value.withSlice { list.push($0, to) } }
+            call.change(entry, other, target, .list, to.pushEvent) { list in
+                value.withSlice { list.push($0, to) }
+            }
         }
         value.withSlice { call.reply.pointee.bulk($0) }
         // Found anew: a key that was made may have moved the source's entry.
         guard let entry = call.keyspace.peek(source) else { preconditionFailure("a list that went while it was moved") }
-        call.change(entry, list) { $0.remove(1, from: from) }
+        call.change(entry, list, source, .list, from.popEvent) { $0.remove(1, from: from) }
     }
+}
+
+extension ListEnd {
+    /// What notifications call a push or pop at this end.
+    fileprivate var pushEvent: StaticString { self == .left ? "lpush" : "rpush" }
+    fileprivate var popEvent: StaticString { self == .left ? "lpop" : "rpop" }
 }

@@ -79,9 +79,9 @@ extension SetCommands {
     }
 
     /// Stores a result in the call's first key and replies how many members it has.
-    private static func store(_ set: SetValue, _ call: inout CommandContext) {
+    private static func store(_ set: SetValue, _ event: StaticString, _ call: inout CommandContext) {
         let count = set.count
-        call.store(call.key, set)
+        call.store(call.key, set, .set, event)
         call.reply.pointee.integer(count)
     }
 
@@ -105,7 +105,7 @@ extension SetCommands {
             result.add(member)
             return true
         }
-        store(result, &call)
+        store(result, "sinterstore", &call)
     }
 
     static func sintercard(_ call: inout CommandContext) {
@@ -136,23 +136,23 @@ extension SetCommands {
         call.reply.pointee.integer(count)
     }
 
-    static func sunion(_ call: inout CommandContext) {
+    static func sunion(_ call: inout CommandContext) { reply(&call, union) }
+
+    static func sunionstore(_ call: inout CommandContext) { store(&call, "sunionstore", union) }
+
+    static func sdiff(_ call: inout CommandContext) { reply(&call, difference) }
+
+    static func sdiffstore(_ call: inout CommandContext) { store(&call, "sdiffstore", difference) }
+
+    private static func reply(_ call: inout CommandContext, _ combine: ([SetValue?]) -> SetValue) {
         guard let sets = sets(&call, from: 0) else { return }
-        reply(union(sets), call)
+        reply(combine(sets), call)
     }
 
-    static func sunionstore(_ call: inout CommandContext) {
+    private static func store(
+        _ call: inout CommandContext, _ event: StaticString, _ combine: ([SetValue?]) -> SetValue
+    ) {
         guard let sets = sets(&call, from: 1) else { return }
-        store(union(sets), &call)
-    }
-
-    static func sdiff(_ call: inout CommandContext) {
-        guard let sets = sets(&call, from: 0) else { return }
-        reply(difference(sets), call)
-    }
-
-    static func sdiffstore(_ call: inout CommandContext) {
-        guard let sets = sets(&call, from: 1) else { return }
-        store(difference(sets), &call)
+        store(combine(sets), event, &call)
     }
 }

@@ -41,7 +41,7 @@ public enum SetCommands {
             documentation: SetSyntax.sismember, sismember),
         CommandRow(
             "smismember", arity: -3, [.readOnly, .fast], [.read, .set, .fast], group: .set,
-            keys: [.one(.readOnly)],
+            keys: [.one([.readOnly, .access])],
             since: "6.2.0", summary: "Tells of several things whether they are members of a set.",
             complexity: "O(N) for N things",
             documentation: SetSyntax.smismember, smismember),
@@ -73,10 +73,9 @@ public enum SetCommands {
     ]
 
     /// The destination is never read, but it has to be known whether it has to be deleted: its need is a value's.
-    private static let storeKeys: [KeySpec] = [
-        .one([.overwrite, .update]),
-        KeySpec([.readOnly, .access], .index(2), .range(last: -1, step: 1, limit: 0)),
-    ]
+    private static func storeKeys(_ destination: KeySpec.Flags) -> [KeySpec] {
+        [.one(destination), KeySpec([.readOnly, .access], .index(2), .range(last: -1, step: 1, limit: 0))]
+    }
 
     private static let combining: [CommandRow] = [
         CommandRow(
@@ -92,7 +91,8 @@ public enum SetCommands {
             complexity: "O(N*M) for N members of the smallest of M sets",
             documentation: SetSyntax.sintercard, sintercard),
         CommandRow(
-            "sinterstore", arity: -3, [.write, .denyOOM], [.write, .set, .slow], group: .set, keys: storeKeys,
+            "sinterstore", arity: -3, [.write, .denyOOM], [.write, .set, .slow], group: .set,
+            keys: storeKeys([.readWrite, .update]),
             since: "1.0.0", summary: "Stores the members that several sets have in common in a key.",
             complexity: "O(N*M) for N members of the smallest of M sets",
             documentation: SetSyntax.store, sinterstore),
@@ -103,7 +103,8 @@ public enum SetCommands {
             complexity: "O(N) for N members in all sets", tips: ["nondeterministic_output_order"],
             documentation: SetSyntax.keys, sunion),
         CommandRow(
-            "sunionstore", arity: -3, [.write, .denyOOM], [.write, .set, .slow], group: .set, keys: storeKeys,
+            "sunionstore", arity: -3, [.write, .denyOOM], [.write, .set, .slow], group: .set,
+            keys: storeKeys([.overwrite, .update]),
             since: "1.0.0", summary: "Stores the members of all of several sets in a key.",
             complexity: "O(N) for N members in all sets",
             documentation: SetSyntax.store, sunionstore),
@@ -114,7 +115,8 @@ public enum SetCommands {
             complexity: "O(N) for N members in all sets", tips: ["nondeterministic_output_order"],
             documentation: SetSyntax.keys, sdiff),
         CommandRow(
-            "sdiffstore", arity: -3, [.write, .denyOOM], [.write, .set, .slow], group: .set, keys: storeKeys,
+            "sdiffstore", arity: -3, [.write, .denyOOM], [.write, .set, .slow], group: .set,
+            keys: storeKeys([.overwrite, .update]),
             since: "1.0.0", summary: "Stores the members of the first of several sets that no other has in a key.",
             complexity: "O(N) for N members in all sets",
             documentation: SetSyntax.store, sdiffstore),

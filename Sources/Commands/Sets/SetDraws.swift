@@ -24,6 +24,8 @@ extension SetCommands {
             if wanted >= set.count {
                 call.reply.pointee.members(of: set)
                 call.keyspace.delete(entry)
+                call.keyspace.notify(.set, "spop", call.key)
+                call.keyspace.notify(.generic, "del", call.key)
             } else if wanted > 0 {
                 pop(wanted, entry, set, &call)
             }
@@ -34,7 +36,7 @@ extension SetCommands {
         let reply = call.reply
         // The closure can't use the call, which is being changed.
         var random = call.random
-        call.change(entry, set) { set in
+        call.change(entry, set, call.key, .set, "spop") { set in
             for _ in 0..<wanted { set.pop({ random.index(below: $0) }, { reply.pointee.bulk($0) }) }
         }
         call.random = random

@@ -38,34 +38,34 @@ extension SetCommands {
             let set = SetValue()
             for index in 2..<arguments.count { set.add(arguments[index]) }
             let added = set.count
-            call.store(call.key, set)
+            call.store(call.key, set, .set, "sadd")
             call.reply.pointee.integer(added)
-        case .found(let entry, let set):
-            // A call that adds nothing changes nothing.
-            guard let first = firstArgument(arguments, from: 2, of: set, isMember: false) else {
-                return call.reply.pointee.integer(0)
-            }
-            let added = call.change(entry, set) { set in
-                (first..<arguments.count).reduce(0) { $0 + (set.add(arguments[$1]) ? 1 : 0) }
-            }
-            call.reply.pointee.integer(added)
+        case .found(let entry, let set): changeMembers(&call, entry, set, adds: true)
         }
     }
 
     static func srem(_ call: inout CommandContext) {
-        let arguments = call.arguments
         switch call.collection(call.key, SetValue.self, isRead: false) {
         case .refused: return
         case .missing: call.reply.pointee.integer(0)
-        case .found(let entry, let set):
-            guard let first = firstArgument(arguments, from: 2, of: set, isMember: true) else {
-                return call.reply.pointee.integer(0)
-            }
-            let removed = call.change(entry, set) { set in
-                (first..<arguments.count).reduce(0) { $0 + (set.remove(arguments[$1]) ? 1 : 0) }
-            }
-            call.reply.pointee.integer(removed)
+        case .found(let entry, let set): changeMembers(&call, entry, set, adds: false)
         }
+    }
+
+    /// Adds or removes the members that are named, and replies how many that changed. A call that changes none is no
+    /// change of the key.
+    private static func changeMembers(_ call: inout CommandContext, _ entry: Entry, _ set: SetValue, adds: Bool) {
+        let arguments = call.arguments
+        guard let first = firstArgument(arguments, from: 2, of: set, isMember: !adds) else {
+            return call.reply.pointee.integer(0)
+        }
+        let changed = call.change(entry, set, call.key, .set, adds ? "sadd" : "srem") { set in
+            (first..<arguments.count).reduce(0) { count, index in
+                let isChange = adds ? set.add(arguments[index]) : set.remove(arguments[index])
+                return count + (isChange ? 1 : 0)
+            }
+        }
+        call.reply.pointee.integer(changed)
     }
 
     static func smove(_ call: inout CommandContext) {
@@ -88,15 +88,15 @@ extension SetCommands {
         guard from.set.contains(member) else { return call.reply.pointee.integer(0) }
         call.reply.pointee.integer(1)
         if source.bytes == target.bytes { return }
-        call.change(from.entry, from.set) { _ = $0.remove(member) }
+        call.change(from.entry, from.set, source, .set, "srem") { _ = $0.remove(member) }
         if isThere { return }
         // Found again: the source's entry may be gone, which moves entries.
         if case .found(let entry, let set) = call.collection(target, SetValue.self, isRead: false) {
-            call.change(entry, set) { _ = $0.add(member) }
+            call.change(entry, set, target, .set, "sadd") { _ = $0.add(member) }
         } else {
             let set = SetValue()
             set.add(member)
-            call.store(target, set)
+            call.store(target, set, .set, "sadd")
         }
     }
 

@@ -141,6 +141,7 @@ extension SortedSetCommands {
     static func add(
         _ call: inout CommandContext, _ options: AddOptions, _ scores: [Double], members: Int, stride: Int
     ) {
+        let event: StaticString = options.contains(.incr) ? "zincr" : "zadd"
         var additions = Additions(
             arguments: call.arguments, options: options, first: members, stride: stride, scores: scores)
         switch call.collection(call.key, SortedSetValue.self, isRead: false) {
@@ -149,14 +150,13 @@ extension SortedSetCommands {
             if !options.contains(.xx) {
                 let value = SortedSetValue()
                 additions.apply(from: 0, to: value)
-                call.store(call.key, value)
+                call.store(call.key, value, .sortedSet, event)
             }
         case .found(let entry, let value):
             let pair = additions.pass(from: 0, in: value)
-            if pair < scores.count { call.change(entry, value) { additions.apply(from: pair, to: $0) } }
-        }
-        if additions.added + additions.updated > 0 {
-            call.keyspace.notify(.sortedSet, options.contains(.incr) ? "zincr" : "zadd", call.key)
+            if pair < scores.count {
+                call.change(entry, value, call.key, .sortedSet, event) { additions.apply(from: pair, to: $0) }
+            }
         }
         additions.reply(call.reply)
     }

@@ -49,7 +49,9 @@ extension SortedSetCommands {
                 reply.pointee.bulk(member)
                 reply.pointee.double(score)
             }
-            keyspace.changeOrRemove(entry, value) { $0.removeSubrange(place..<place + 1) }
+            keyspace.changeOrRemove(entry, value, key, .sortedSet, fromEnd ? "zpopmax" : "zpopmin") {
+                $0.removeSubrange(place..<place + 1)
+            }
         }
         for index in call.candidates {
             switch call.collection(call.keys[index], SortedSetValue.self, isRead: false) {

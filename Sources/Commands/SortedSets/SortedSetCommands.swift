@@ -1,9 +1,9 @@
-/// The commands on sorted sets, without those that block and those that combine several.
+/// The commands on sorted sets, without those that block.
 ///
 /// A row names the function that it stands for: see SortedSetReads, SortedSetRanges, SortedSetAdditions,
-/// SortedSetRemovals.
+/// SortedSetRemovals, and for those that combine several SortedSetAlgebra.
 public enum SortedSetCommands {
-    public static let rows: [CommandRow] = reading + ranges + changing + blocking
+    public static let rows: [CommandRow] = reading + ranges + changing + blocking + combining + storing
 
     private static let reading: [CommandRow] = [
         CommandRow(
@@ -190,5 +190,67 @@ public enum SortedSetCommands {
             summary: "Removes and returns the members at one end of the first of several sorted sets that has any.",
             complexity: "O(K)+O(log(N)+M) for K keys, M of N elements",
             documentation: SortedSetSyntax.zmpop, zmpop),
+    ]
+
+    /// A count and so many keys.
+    private static func numberedKeys(at index: Int) -> KeySpec {
+        KeySpec([.readOnly, .access], .index(index), .count(index: 0, first: 1, step: 1))
+    }
+
+    private static let storeKeys: [KeySpec] = [.one([.overwrite, .update]), numberedKeys(at: 2)]
+
+    private static let combining: [CommandRow] = [
+        CommandRow(
+            "zunion", arity: -3, [.readOnly, .movableKeys], [.read, .sortedSet, .slow], group: .sortedSet,
+            keys: [numberedKeys(at: 1)],
+            since: "6.2.0",
+            summary: "Returns the members of all of several sorted sets, with combined scores.",
+            complexity: "O(N)+O(M*log(M)) for N members in all inputs and M in the result",
+            documentation: SortedSetSyntax.zunion, zunion),
+        CommandRow(
+            "zinter", arity: -3, [.readOnly, .movableKeys], [.read, .sortedSet, .slow], group: .sortedSet,
+            keys: [numberedKeys(at: 1)],
+            since: "6.2.0",
+            summary: "Returns the members that several sorted sets have in common, with combined scores.",
+            complexity: "O(N*K)+O(M*log(M)) for N members of the smallest of K inputs and M in the result",
+            documentation: SortedSetSyntax.zunion, zinter),
+        CommandRow(
+            "zdiff", arity: -3, [.readOnly, .movableKeys], [.read, .sortedSet, .slow], group: .sortedSet,
+            keys: [numberedKeys(at: 1)],
+            since: "6.2.0",
+            summary: "Returns the members of the first of several sorted sets that no other has.",
+            complexity: "O(L+(N-K)*log(N)) for L members in all inputs, N in the first and K in the result",
+            documentation: SortedSetSyntax.zdiff, zdiff),
+        CommandRow(
+            "zintercard", arity: -3, [.readOnly, .movableKeys], [.read, .sortedSet, .slow], group: .sortedSet,
+            keys: [numberedKeys(at: 1)],
+            since: "7.0.0",
+            summary: "Counts the members that several sorted sets have in common.",
+            complexity: "O(N*K) for N members of the smallest of K inputs",
+            documentation: SortedSetSyntax.zintercard, zintercard),
+    ]
+
+    private static let storing: [CommandRow] = [
+        CommandRow(
+            "zunionstore", arity: -4, [.write, .denyOOM, .movableKeys], [.write, .sortedSet, .slow],
+            group: .sortedSet, keys: storeKeys,
+            since: "2.0.0",
+            summary: "Stores the members of all of several sorted sets in a key, with combined scores.",
+            complexity: "O(N)+O(M*log(M)) for N members in all inputs and M in the result",
+            documentation: SortedSetSyntax.zunionstore, zunionstore),
+        CommandRow(
+            "zinterstore", arity: -4, [.write, .denyOOM, .movableKeys], [.write, .sortedSet, .slow],
+            group: .sortedSet, keys: storeKeys,
+            since: "2.0.0",
+            summary: "Stores the members that several sorted sets have in common in a key.",
+            complexity: "O(N*K)+O(M*log(M)) for N members of the smallest of K inputs and M in the result",
+            documentation: SortedSetSyntax.zunionstore, zinterstore),
+        CommandRow(
+            "zdiffstore", arity: -4, [.write, .denyOOM, .movableKeys], [.write, .sortedSet, .slow],
+            group: .sortedSet, keys: storeKeys,
+            since: "6.2.0",
+            summary: "Stores the members of the first of several sorted sets that no other has in a key.",
+            complexity: "O(L+(N-K)*log(N)) for L members in all inputs, N in the first and K in the result",
+            documentation: SortedSetSyntax.zdiffstore, zdiffstore),
     ]
 }

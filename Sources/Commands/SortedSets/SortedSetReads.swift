@@ -142,53 +142,19 @@ extension SortedSetCommands {
     // MARK: ZSCAN
 
     static func zscan(_ call: inout CommandContext) {
-        guard let cursor = KeyCommands.cursor(call.arguments[2]) else {
-            return call.reply.pointee.error(ErrorText.invalidCursor)
-        }
-        switch call.collection(call.key, SortedSetValue.self, isRead: true) {
-        case .refused: return
-        case .missing:
-            call.reply.pointee.array(2)
-            call.reply.pointee.bulk("0")
-            call.reply.pointee.array(0)
-        case .found(_, let value): scan(call, value, cursor)
-        }
-    }
-
-    private static func scan(_ call: borrowing CommandContext, _ value: SortedSetValue, _ cursor: UInt64) {
-        var count = 10
-        var pattern: ByteSlice?
-        var index = 3
-        while index < call.arguments.count {
-            let word = call.arguments[index]
-            guard index + 1 < call.arguments.count else { return call.reply.pointee.error(ErrorText.syntax) }
-            if word.equalsIgnoringCase("count") {
-                guard let number = call.integer(index + 1) else { return }
-                guard number > 0 else { return call.reply.pointee.error(ErrorText.syntax) }
-                count = Int(number)
-            } else if word.equalsIgnoringCase("match") {
-                pattern = call.arguments[index + 1] == "*" ? nil : call.arguments[index + 1]
-            } else {
-                return call.reply.pointee.error(ErrorText.syntax)
+        call.scan(SortedSetValue.self) { value, cursor, options, reply in
+            var matches: [(member: [UInt8], score: Double)] = []
+            let next = value.scan(cursor, atLeast: options.count) { member, score in
+                if options.matches(member) { matches.append((member.array, score)) }
             }
-            index += 2
-        }
-        // The cursor is known after the elements and stands before them.
-        var matches: [(member: [UInt8], score: Double)] = []
-        let next = value.scan(cursor, atLeast: count) { member, score in
-            if let pattern, !GlobPattern.matches(pattern: pattern, text: member) { return }
-            matches.append((member.array, score))
-        }
-        let reply = call.reply
-        let isListed = value.listpack != nil
-        reply.pointee.array(2)
-        reply.pointee.bulk(number: Int(next))
-        reply.pointee.array(2 * matches.count)
-        for (member, score) in matches {
-            member.withSlice { reply.pointee.bulk($0) }
-            // The listpack's text of a score, and Redis' other one.
-            let text = isListed ? Decimal.formatDouble(score) : Decimal.formatReplyDouble(score)
-            text.withSlice { reply.pointee.bulk($0) }
+            let isListed = value.listpack != nil
+            reply.pointee.scanned(next: next, elements: 2 * matches.count)
+            for (member, score) in matches {
+                member.withSlice { reply.pointee.bulk($0) }
+                // The listpack's text of a score, and Redis' other one.
+                let text = isListed ? Decimal.formatDouble(score) : Decimal.formatReplyDouble(score)
+                text.withSlice { reply.pointee.bulk($0) }
+            }
         }
     }
 }

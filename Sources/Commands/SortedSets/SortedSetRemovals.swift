@@ -13,27 +13,33 @@ extension SortedSetCommands {
             guard let first = (2..<arguments.count).first(where: { value.score(of: arguments[$0]) != nil }) else {
                 return call.reply.pointee.integer(0)
             }
-            let removed = call.change(entry, value) { value in
+            let removed = call.change(entry, value, call.key, .sortedSet, "zrem") { value in
                 (first..<arguments.count).reduce(0) { $0 + (value.remove(arguments[$1]) ? 1 : 0) }
             }
             call.reply.pointee.integer(removed)
         }
     }
 
-    static func zremrangebyrank(_ call: inout CommandContext) { removeInterval(&call, .ranks) }
+    static func zremrangebyrank(_ call: inout CommandContext) { removeInterval(&call, .ranks, "zremrangebyrank") }
 
-    static func zremrangebyscore(_ call: inout CommandContext) { removeInterval(&call, .scores) }
+    static func zremrangebyscore(_ call: inout CommandContext) {
+        removeInterval(&call, .scores, "zremrangebyscore")
+    }
 
-    static func zremrangebylex(_ call: inout CommandContext) { removeInterval(&call, .members) }
+    static func zremrangebylex(_ call: inout CommandContext) { removeInterval(&call, .members, "zremrangebylex") }
 
-    private static func removeInterval(_ call: inout CommandContext, _ kind: SortedSetInterval.Kind) {
+    private static func removeInterval(
+        _ call: inout CommandContext, _ kind: SortedSetInterval.Kind, _ event: StaticString
+    ) {
         guard let interval = SortedSetInterval(call, kind, 2, 3) else { return }
         switch call.collection(call.key, SortedSetValue.self, isRead: false) {
         case .refused: return
         case .missing: call.reply.pointee.integer(0)
         case .found(let entry, let value):
             let range = interval.range(in: value, isReversed: false)
-            if !range.isEmpty { call.change(entry, value) { $0.removeSubrange(range) } }
+            if !range.isEmpty {
+                call.change(entry, value, call.key, .sortedSet, event) { $0.removeSubrange(range) }
+            }
             call.reply.pointee.integer(range.count)
         }
     }
@@ -60,21 +66,23 @@ extension SortedSetCommands {
         case .found(let entry, let value):
             guard count > 0 else { return call.reply.pointee.array(0) }
             let isNested = isCounted && call.reply.pointee.version == 3
-            pop(&call.keyspace, call.reply, entry, value, count: Int(count), fromEnd: fromEnd, isNested: isNested)
+            pop(&call.keyspace, call.reply, call.key, entry, value, count: Int(count), fromEnd: fromEnd, isNested: isNested)
         }
     }
 
     /// Replies and removes up to `count` elements from one end.
     private static func pop(
-        _ keyspace: inout LockedKeyspace, _ reply: UnsafeMutablePointer<ReplyWriter>, _ entry: Entry,
-        _ value: SortedSetValue, count: Int, fromEnd: Bool, isNested: Bool
+        _ keyspace: inout LockedKeyspace, _ reply: UnsafeMutablePointer<ReplyWriter>, _ key: KeyRef,
+        _ entry: Entry, _ value: SortedSetValue, count: Int, fromEnd: Bool, isNested: Bool
     ) {
         let number = min(count, value.count)
         let range = fromEnd ? value.count - number..<value.count : 0..<number
         let writer = PairWriter(reply, withScores: true, isNested: isNested)
         writer.begin(number)
         value.forEach(in: range, reversed: fromEnd) { writer.write($0, $1) }
-        keyspace.changeOrRemove(entry, value) { $0.removeSubrange(range) }
+        keyspace.changeOrRemove(entry, value, key, .sortedSet, fromEnd ? "zpopmax" : "zpopmin") {
+            $0.removeSubrange(range)
+        }
     }
 
     static func zmpop(_ call: inout CommandContext) { popFirst(&call, numkeys: 1, waits: false) }
@@ -111,7 +119,7 @@ extension SortedSetCommands {
             reply.pointee.array(2)
             reply.pointee.bulk(key.bytes)
             let value = entry.value(as: SortedSetValue.self)
-            pop(&keyspace, reply, entry, value, count: limit, fromEnd: fromEnd, isNested: true)
+            pop(&keyspace, reply, key, entry, value, count: limit, fromEnd: fromEnd, isNested: true)
         }
         for index in call.candidates {
             switch call.collection(call.keys[index], SortedSetValue.self, isRead: false) {

@@ -147,6 +147,33 @@ enum SortedSetSyntax {
         CommandArgument(.integer, "count", .optional, token: "COUNT"),
     ])
 
+    // MARK: Several sets
+
+    private static let numkeys = CommandArgument(.integer, "numkeys")
+    private static let destination = CommandArgument(.key, "destination", keySpec: 0)
+    private static let weights = CommandArgument(.integer, "weight", [.optional, .multiple], token: "WEIGHTS")
+    private static let aggregate = CommandArgument(
+        .oneof, "aggregate", .optional, token: "AGGREGATE",
+        arguments: [
+            CommandArgument(.pureToken, "sum", token: "SUM"), CommandArgument(.pureToken, "min", token: "MIN"),
+            CommandArgument(.pureToken, "max", token: "MAX"),
+        ])
+
+    /// The keys behind their number; `keySpec` finds them.
+    private static func keys(_ keySpec: Int) -> CommandArgument {
+        CommandArgument(.key, "key", .multiple, keySpec: keySpec)
+    }
+
+    /// ZUNION and ZINTER.
+    static let zunion = CommandDocumentation([numkeys, keys(0), weights, aggregate, withScores])
+    static let zdiff = CommandDocumentation([numkeys, keys(0), withScores])
+    static let zintercard = CommandDocumentation([
+        numkeys, keys(0), CommandArgument(.integer, "limit", .optional, token: "LIMIT"),
+    ])
+    /// ZUNIONSTORE and ZINTERSTORE.
+    static let zunionstore = CommandDocumentation([destination, numkeys, keys(1), weights, aggregate])
+    static let zdiffstore = CommandDocumentation([destination, numkeys, keys(1)])
+
     private static let timeout = CommandArgument(.double, "timeout")
     static let bzpopmin = CommandDocumentation(
         [CommandArgument(.key, "key", .multiple, keySpec: 0), timeout],

@@ -24,6 +24,7 @@ extension StringCommands {
     private static func increment(_ call: inout CommandContext, by amount: Int64) {
         guard let entry = call.keyspace.find(call.key) else {
             call.keyspace.set(call.key, .integer(key: call.key.bytes, amount, expiry: nil))
+            call.keyspace.notify(.string, "incrby", call.key)
             return call.reply.pointee.integer(amount)
         }
         guard call.isString(entry) else { return }
@@ -32,6 +33,7 @@ extension StringCommands {
         guard !overflow else { return call.reply.pointee.error(ErrorText.overflow) }
         call.keyspace.updateInPlace(entry)
         entry.record.replaceInteger(sum)
+        call.keyspace.notify(.string, "incrby", call.key)
         call.reply.pointee.integer(sum)
     }
 
@@ -44,6 +46,7 @@ extension StringCommands {
         let (sum, overflow) = old.addingReportingOverflow(amount)
         guard !overflow else { return call.reply.pointee.error(ErrorText.overflow) }
         call.keyspace.set(call.key, .integer(key: call.key.bytes, sum, expiry: entry.record.expiry))
+        call.keyspace.notify(.string, "incrby", call.key)
         call.reply.pointee.integer(sum)
     }
 
@@ -67,6 +70,7 @@ extension StringCommands {
             // Kept as text even where it spells an integer, as Redis' OBJECT ENCODING shows.
             let record = Record.string(key: call.key.bytes, value: text, expiry: expiry, allowInteger: false)
             call.keyspace.set(call.key, record)
+            call.keyspace.notify(.string, "incrbyfloat", call.key)
             call.reply.pointee.bulk(text)
         }
     }

@@ -26,7 +26,7 @@ extension CommandContext {
 
     /// The argument as an integer; replies the error if it is none.
     @inline(__always)
-    func integer(_ index: Int) -> Int64? {
+    public func integer(_ index: Int) -> Int64? {
         if let number = Decimal.parseInt64(arguments[index]) { return number }
         reply.pointee.error(ErrorText.notInteger)
         return nil

@@ -52,6 +52,7 @@ extension StringCommands {
     static func getdel(_ call: inout CommandContext) {
         guard case .found(let entry) = call.replyValue() else { return }
         call.keyspace.delete(entry)
+        call.keyspace.notify(.generic, "del", call.key)
     }
 
     static func getex(_ call: inout CommandContext) {
@@ -63,15 +64,20 @@ extension StringCommands {
         guard call.isString(entry) else { return }
         guard options.expiryArgument > 0 else {
             call.reply.pointee.string(entry.record)
-            if options.flags.contains(.persist), entry.record.hasExpiry { call.keyspace.setExpiry(entry, nil) }
+            if options.flags.contains(.persist), entry.record.hasExpiry {
+                call.keyspace.setExpiry(entry, nil)
+                call.keyspace.notify(.generic, "persist", call.key)
+            }
             return
         }
         guard let expiry = options.expiry(call, command: "getex") else { return }
         call.reply.pointee.string(entry.record)
         if expiry <= call.now, !call.keyspace.accessClock.suspendsExpiry {
             call.keyspace.delete(entry)
+            call.keyspace.notify(.generic, "del", call.key)
         } else {
             call.keyspace.setExpiry(entry, expiry)
+            call.keyspace.notify(.generic, "expire", call.key)
         }
     }
 }

@@ -7,6 +7,7 @@ extension StringCommands {
     static func set(_ call: inout CommandContext) {
         guard call.arguments.count > 3 else {
             call.keyspace.setString(call.key, call.arguments[2])
+            call.keyspace.notify(.string, "set", call.key)
             return call.reply.pointee.ok()
         }
         setWithOptions(&call)
@@ -22,14 +23,18 @@ extension StringCommands {
 
     /// Gives a key a new value: one allocation (two from `Record.externalThreshold` bytes on).
     @inline(__always)
-    private static func store(_ call: inout CommandContext, _ key: KeyRef, _ value: ByteSlice, _ expiry: Int64?) {
+    private static func store(
+        _ call: inout CommandContext, _ key: KeyRef, _ value: ByteSlice, _ expiry: Int64?, event: StaticString = "set"
+    ) {
         call.keyspace.set(key, Record.string(key: key.bytes, value: value, expiry: expiry))
+        call.keyspace.notify(.string, event, key)
     }
 
     /// `store` with an expiry, which may lie in the past: the key is then gone at once. (The value is set before, since
     /// the key may be on flash and only a write or a delete of an entry in RAM overrides that.)
     private static func store(_ call: inout CommandContext, expiring value: ByteSlice, _ expiry: Int64) {
         store(&call, call.key, value, expiry)
+        call.keyspace.notify(.generic, "expire", call.key)
         if expiry <= call.now { _ = call.keyspace.peek(call.key) }
     }
 
@@ -80,7 +85,7 @@ extension StringCommands {
         guard
             let expiry = SetOptions.expiry(call, argument: 2, seconds: seconds, relative: true, command: command)
         else { return }
-        store(&call, call.key, call.arguments[3], expiry)
+        store(&call, expiring: call.arguments[3], expiry)
         call.reply.pointee.ok()
     }
 
@@ -123,13 +128,14 @@ extension StringCommands {
     static func append(_ call: inout CommandContext) {
         let added = call.arguments[2]
         guard let entry = call.keyspace.find(call.key) else {
-            store(&call, call.key, added, nil)
+            store(&call, call.key, added, nil, event: "append")
             return call.reply.pointee.integer(added.count)
         }
         guard call.isString(entry) else { return }
         let length = entry.record.stringLength
         guard call.fits(length, plus: added.count) else { return }
         call.keyspace.update(entry) { $0.writing(added, at: length) }
+        call.keyspace.notify(.string, "append", call.key)
         call.reply.pointee.integer(length + added.count)
     }
 
@@ -143,6 +149,7 @@ extension StringCommands {
             guard call.fits(offset, plus: bytes.count) else { return }
             let blank = Record.string(key: call.key.bytes, value: .empty, expiry: nil, encoding: .raw)
             call.keyspace.set(call.key, blank.writing(bytes, at: offset))
+            call.keyspace.notify(.string, "setrange", call.key)
             return call.reply.pointee.integer(offset + bytes.count)
         }
         guard call.isString(entry) else { return }
@@ -150,6 +157,7 @@ extension StringCommands {
         guard !bytes.isEmpty else { return call.reply.pointee.integer(length) }
         guard call.fits(offset, plus: bytes.count) else { return }
         call.keyspace.update(entry) { $0.writing(bytes, at: offset) }
+        call.keyspace.notify(.string, "setrange", call.key)
         call.reply.pointee.integer(max(length, offset + bytes.count))
     }
 }

@@ -22,15 +22,17 @@ extension DirectiveTable {
     static let clients: [Directive] = [
         .integer("maxclients", 1...Int64(UInt32.max), 10000, [], .works, "connections at the same time"),
         .special(
-            "maxmemory-clients", .memoryOrPercent, "0", [], .nothing("clients are not evicted yet"),
-            "memory of all clients' buffers together"),
+            "maxmemory-clients", .memoryOrPercent, "0", [], .works,
+            "memory of all clients' buffers together, in bytes or percent of maxmemory; 0 for no limit"),
         .memory("client-query-buffer-limit", in: 1_048_576...Int64.max, 1 << 30),
         .memory("proto-max-bulk-len", in: 1_048_576...Int64.max, 512 << 20),
         .special(
             "client-output-buffer-limit", .outputBufferLimits,
             "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60", .several, .works,
             "class, hard limit, soft limit, seconds above the soft limit"),
-        .integer("tracking-table-max-keys", long, 1_000_000),
+        .integer(
+            "tracking-table-max-keys", long, 1_000_000, [], .works,
+            "keys whose readers are remembered; 0 for no limit"),
         .integer(
             "busy-reply-threshold", aliases: ["lua-time-limit"], long, 5000, [], .works, "milliseconds before -BUSY"),
         .integer("slowlog-log-slower-than", -1...Int64.max, 10000, [], .works, "microseconds; -1 for off"),

@@ -50,7 +50,11 @@ enum RDBLists {
         default:
             for _ in 0..<(try cursor.count()) {
                 switch try cursor.length() {
-                case plainContainer: push(try cursor.string(), to: list)
+                case plainContainer:
+                    let element = try cursor.string()
+                    // Only elements too large for a listpack are written so.
+                    guard element.withBytes({ !$0.isEmpty }) else { throw .badFormat }
+                    push(element, to: list)
                 case packedContainer: list.appendPage(try cursor.listpack())
                 default: throw .badFormat
                 }

@@ -29,12 +29,12 @@ enum FlushCommands {
 
     private static func flush(_ context: inout CommandContext, everything: Bool) {
         if let answer = context.answer {
-            if case .failed(let text) = answer {
-                context.reply.pointee.error("ERR \(text)")
-            } else {
-                context.reply.pointee.ok()
+            switch answer {
+            case .failed(let text): return context.reply.pointee.error("ERR \(text)")
+            case .done(let hasFlushed as Bool) where hasFlushed: context.session.noteEverythingChanged()
+            default: break
             }
-            return
+            return context.reply.pointee.ok()
         }
         var waits = !context.core.configuration.current.lazyFreeing.userFlush
         if context.arguments.count > 2 { return context.reply.pointee.error(ErrorText.syntax) }
@@ -51,15 +51,19 @@ enum FlushCommands {
             }
         }
         let core = context.core
-        let detached = core.flush(everything ? Array(0..<core.store.databases) : [context.database])
+        let databases = everything ? Array(0..<core.store.databases) : [context.database]
+        let caller = context.session.tracking
         if waits {
-            // Freeing takes as long as there are records: not on the loop, and the caller waits for it.
-            context.request = .job {
-                core.dispose(detached)
+            // Freeing takes as long as there are records: not on the loop, and the caller waits for it. Nothing is done
+            // before: this runs again from the top when the job is done.
+            context.request = .change {
+                core.dispose(core.flush(databases, except: caller))
                 return .done(true)
             }
         } else {
+            let detached = core.flush(databases, except: caller)
             core.control.submit { core.dispose(detached) }
+            context.session.noteEverythingChanged()
             context.reply.pointee.ok()
         }
     }
@@ -69,7 +73,7 @@ enum FlushCommands {
         context.request = .job {
             do throws(StorageError) {
                 try tier.spillEverything(keepsClean: false)
-                return .done(true)
+                return .done(false)
             } catch {
                 return .failed("the flash tier failed: \(error.message)")
             }
@@ -87,25 +91,40 @@ enum FlushCommands {
         guard first >= 0, first < Int64(store.databases), second >= 0, second < Int64(store.databases) else {
             return context.reply.pointee.error(ErrorText.databaseIndex)
         }
+        let core = context.core
         store.lockAll()
         context.core.observers.willSwap(Int(first), Int(second), now: context.now)
         store.swap(Int(first), Int(second))
-        context.core.observers.databasesChanged([Int(first), Int(second)])
+        core.observers.databasesChanged([Int(first), Int(second)])
+        let dead = first == second ? [] : core.tracking.everythingChanged(except: context.session.tracking)
         store.unlockAll()
+        core.free(dead)
+        if first != second { context.session.noteEverythingChanged() }
         context.reply.pointee.ok()
     }
 }
 
 extension ServerCore {
     /// Empties databases. What it returns is to be disposed of, off the loops.
-    func flush(_ databases: [Int]) -> [KeyspaceStore.Detached] {
+    /// `caller` is told by its own call, after the reply.
+    func flush(_ databases: [Int], except caller: TrackingClient? = nil) -> [KeyspaceStore.Detached] {
         store.lockAll()
         observers.willFlush(databases)
         let detached = databases.map { store.detach(database: $0) }
         observers.databasesChanged(databases)
+        let dead = tracking.everythingChanged(except: caller)
         store.unlockAll()
+        free(dead)
         for part in detached where part.keys > 0 { tier?.bury(generation: part.generation) }
         return detached
+    }
+
+    /// Has tables freed off the loops.
+    func free(_ tables: [Any]) {
+        if tables.isEmpty { return }
+        // The job's reference is the last; the compiler is told that nobody uses it from two threads.
+        nonisolated(unsafe) let dead = tables
+        control.submit { _ = dead }
     }
 
     /// Frees what a flush left: records in RAM, then the data of the dead generations on flash.

@@ -52,12 +52,20 @@ extension LoopWorker {
     }
 
     /// Runs a body that may wait. The shards of its keys are locked, and are unlocked when it returns. False: it waits.
-    func runBlocking(_ session: ClientSession, _ body: @Sendable (inout CommandContext) -> Void) -> Bool {
+    func runBlocking(
+        _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>,
+        _ body: @Sendable (inout CommandContext) -> Void
+    ) -> Bool {
         let call = session.blocked
-        if case .claimed(let key)? = call?.fate { context.pointee.served = key }
+        if let call, case .claimed(let key) = call.fate {
+            context.pointee.served = key
+            context.pointee.memory = call.request.memory
+        }
         body(&context.pointee)
         context.pointee.served = nil
+        context.pointee.memory = nil
         guard let request = context.pointee.block else {
+            remember(session, entry)
             if let call {
                 session.blocked = nil
                 core.observers.waits.served(call, &context.pointee)

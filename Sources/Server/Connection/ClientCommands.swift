@@ -4,14 +4,14 @@ import Platform
 import RESP
 import Synchronization
 
-/// CLIENT and its subcommands. Those of tracking come with tracking.
+/// CLIENT and its subcommands. Those of tracking stand in `TrackingCommands`.
 enum ClientCommands {
     static let row = CommandRow(
         "client", arity: -2, [], [.slow], group: .connection, since: "2.4.0",
         summary: "Commands about client connections.", complexity: "Depends on subcommand.",
-        subcommands: ownRows + adminRows)
+        subcommands: ownRows + TrackingCommands.rows + adminRows)
 
-    private static let plain: CommandFlags = [.noScript, .loading, .stale, .runsWhilePaused]
+    static let plain: CommandFlags = [.noScript, .loading, .stale, .runsWhilePaused]
     private static let admin: CommandFlags = [.admin, .noScript, .loading, .stale, .runsWhilePaused]
     private static let adminCategories: ACLCategories = [.admin, .slow, .dangerous, .connection]
 
@@ -37,10 +37,6 @@ enum ClientCommands {
             summary: "Notes the client library's name or version.", complexity: "O(1)",
             tips: ["request_policy:all_nodes", "response_policy:all_succeeded"],
             documentation: ConnectionSyntax.clientSetinfo, setInfo),
-        CommandRow(
-            "getredir", arity: 2, plain, [.slow, .connection], group: .connection, since: "6.0.0",
-            summary: "Where invalidation messages of the connection go.", complexity: "O(1)"
-        ) { $0.reply.pointee.integer(-1) },
         CommandRow(
             "reply", arity: 3, plain, [.slow, .connection], group: .connection, since: "3.2.0",
             summary: "Whether the connection gets replies.", complexity: "O(1)",
@@ -90,6 +86,7 @@ enum ClientCommands {
     ]
 
     private static let helpLines: [StaticString] = [
+        "CACHING (YES|NO)", "    Track the keys of the next command, with OPTIN; don't, with OPTOUT.",
         "GETNAME", "    The connection's name.",
         "GETREDIR", "    The client that gets this one's invalidation messages, -1 without tracking.",
         "ID", "    The connection's identifier.",
@@ -110,6 +107,9 @@ enum ClientCommands {
         "REPLY (ON|OFF|SKIP)", "    Send replies, none, or not the next one.",
         "SETINFO (LIB-NAME|LIB-VER) <value>", "    Note what library the client uses.",
         "SETNAME <name>", "    Name the connection.",
+        "TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]]", "         [OPTIN] [OPTOUT] [NOLOOP]",
+        "    Tell the connection, or another one, of changes of keys that it has read.",
+        "TRACKINGINFO", "    How the connection's reads are tracked.",
         "UNBLOCK <clientid> [TIMEOUT|ERROR]", "    End the wait of a blocked client.",
         "UNPAUSE", "    End a pause.",
     ]
@@ -188,6 +188,7 @@ enum ClientCommands {
     private static func noEvict(_ context: inout CommandContext) {
         guard let isOn = toggle(&context) else { return }
         context.session.isExemptFromEviction.store(isOn, ordering: .relaxed)
+        if !isOn { context.core.clientEviction.relieve(context.core) }
         context.reply.pointee.ok()
     }
 

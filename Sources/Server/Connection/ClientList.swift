@@ -33,7 +33,7 @@ enum ClientList {
         }
     }
 
-    /// The types that CLIENT LIST and KILL know. There are no replicas and subscribers yet.
+    /// The types that CLIENT LIST and KILL know. There are no replicas yet.
     enum Kind {
         case normal, replica, pubsub, master
 
@@ -99,7 +99,8 @@ enum ClientList {
         let names = session.names.withLock { $0 }
         let waits = session.waitsForFlash.load(ordering: .relaxed) || session.isBlocked.load(ordering: .relaxed)
         let arguments = isCaller ? scene.argumentBytes : session.parkedBytes.load(ordering: .relaxed)
-        let input = isCaller ? scene.inputBytes : session.queryBufferBytes.current
+        let parsed = isCaller ? 0 : session.parsedBytes.current
+        let input = isCaller ? scene.inputBytes : max(0, session.queryBufferBytes.current - parsed)
         let queued = session.queuedBytes.load(ordering: .relaxed)
         let free = session.queryBufferFreeBytes.current
         let output = session.outputBytes.current
@@ -115,11 +116,13 @@ enum ClientList {
         line.number("idle", max(0, scene.monotonicMilliseconds - session.lastInteraction.current) / 1000)
         line.text("flags", flags(session))
         line.number("db", session.database.load(ordering: .relaxed))
-        for field in ["sub", "psub", "ssub"] { line.number(field, 0) }
+        line.number("sub", session.channelCount.load(ordering: .relaxed))
+        line.number("psub", session.patternCount.load(ordering: .relaxed))
+        line.number("ssub", session.shardChannelCount.load(ordering: .relaxed))
         line.number("multi", session.queuedCommands.load(ordering: .relaxed))
         line.number("qbuf", input)
         line.number("qbuf-free", free)
-        line.number("argv-mem", arguments)
+        line.number("argv-mem", arguments + parsed)
         line.number("multi-mem", queued)
         // A reply is written to a buffer of the loop; the connection itself has one only for what is not sent yet.
         line.number("rbs", 0)
@@ -127,11 +130,11 @@ enum ClientList {
         line.number("obl", isCaller ? scene.replyBytes : 0)
         line.number("oll", session.outputBlocks.current)
         line.number("omem", output)
-        line.number("tot-mem", session.footprintBytes + input + free + arguments + queued + output)
+        line.number("tot-mem", session.memoryBytes + (isCaller ? input + arguments : 0))
         line.text("events", (waits ? "" : "r") + (output > 0 ? "w" : ""))
         line.text("cmd", command < 0 ? "NULL" : session.worker.core.index[command].pointee.fullName)
         line.bytes("user", names.user)
-        line.number("redir", -1)
+        line.number("redir", session.tracking.options?.redirection ?? -1)
         line.number("resp", session.shownVersion.load(ordering: .relaxed))
         line.bytes("lib-name", names.libraryName)
         line.bytes("lib-ver", names.libraryVersion)
@@ -142,12 +145,18 @@ enum ClientList {
 
     private static func flags(_ session: ClientSession) -> String {
         var flags = ""
+        if session.isMonitor.load(ordering: .relaxed) { flags += "O" }
         if session.outputClassShown == .replica { flags += "S" }
         if session.outputClassShown == .pubsub { flags += "P" }
         if session.queuedCommands.load(ordering: .relaxed) >= 0 { flags += "x" }
         if session.isBlocked.load(ordering: .relaxed) { flags += "b" }
         if session.hasBrokenWatch.load(ordering: .relaxed) { flags += "d" }
         if session.waitsForFlash.load(ordering: .relaxed) { flags += "f" }
+        if let options = session.tracking.options {
+            flags += "t"
+            if options.isBroken { flags += "R" }
+            if options.isBroadcast { flags += "B" }
+        }
         if case .unix = session.localAddress { flags += "U" }
         if session.isExemptFromEviction.load(ordering: .relaxed) { flags += "e" }
         if session.leavesNoTraces.load(ordering: .relaxed) { flags += "T" }

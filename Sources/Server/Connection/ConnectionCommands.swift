@@ -17,24 +17,30 @@ enum ConnectionCommands {
             summary: "Chooses the protocol's version, with AUTH and SETNAME in the same step.", complexity: "O(1)",
             documentation: ConnectionSyntax.hello, Authentication.hello),
         CommandRow(
-            "ping", arity: -1, [.fast, .runsUnderLocks], [.fast, .connection], group: .connection, since: "1.0.0",
+            "ping", arity: -1, [.fast, .runsUnderLocks, .runsWhileSubscribed], [.fast, .connection],
+            group: .connection, since: "1.0.0",
             summary: "Answers, with the message if there is one.", complexity: "O(1)",
             tips: ["request_policy:all_shards", "response_policy:all_succeeded"],
             documentation: ConnectionSyntax.ping, ping),
         CommandRow(
-            "echo", arity: 2, [.loading, .stale, .fast, .runsUnderLocks], [.fast, .connection], group: .connection, since: "1.0.0",
-            summary: "Answers with the message.", complexity: "O(1)", documentation: ConnectionSyntax.echo
+            "echo", arity: 2, [.loading, .stale, .fast, .runsUnderLocks], [.fast, .connection], group: .connection,
+            since: "1.0.0", summary: "Answers with the message.", complexity: "O(1)",
+            documentation: ConnectionSyntax.echo
         ) { $0.reply.pointee.bulk($0.arguments[1]) },
         CommandRow(
-            "select", arity: 2, [.loading, .stale, .fast, .runsUnderLocks, .selectsDatabase], [.fast, .connection], group: .connection, since: "1.0.0",
-            summary: "Chooses the database of the commands that follow.", complexity: "O(1)",
-            documentation: ConnectionSyntax.select, select),
+            "select", arity: 2, [.loading, .stale, .fast, .runsUnderLocks, .selectsDatabase], [.fast, .connection],
+            group: .connection, since: "1.0.0", summary: "Chooses the database of the commands that follow.",
+            complexity: "O(1)", documentation: ConnectionSyntax.select, select),
         CommandRow(
-            "reset", arity: 1, [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy, .endsMulti], [.fast, .connection],
+            "reset", arity: 1,
+            [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy, .endsMulti, .runsWhileSubscribed],
+            [.fast, .connection],
             group: .connection, since: "6.2.0", summary: "Makes the connection as it was when it was opened.",
             complexity: "O(1)", reset),
         CommandRow(
-            "quit", arity: -1, [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy, .endsMulti], [.fast, .connection],
+            "quit", arity: -1,
+            [.noScript, .loading, .stale, .fast, .noAuth, .allowBusy, .endsMulti, .runsWhileSubscribed],
+            [.fast, .connection],
             group: .connection, since: "1.0.0", summary: "Closes the connection, after the reply.", complexity: "O(1)",
             documentation: CommandDocumentation(deprecated: ("7.2.0", "just closing the connection"))
         ) {
@@ -45,7 +51,13 @@ enum ConnectionCommands {
     ]
 
     private static func ping(_ context: inout CommandContext) {
-        switch context.arguments.count {
+        let arguments = context.arguments
+        switch arguments.count {
+        case 1...2 where context.session.isSubscribed && context.reply.pointee.version == 2:
+            // What the client reads are messages: this looks like one.
+            context.reply.pointee.array(2)
+            context.reply.pointee.bulk("pong")
+            context.reply.pointee.bulk(arguments.count == 2 ? arguments[1] : .empty)
         case 1: context.reply.pointee.simple("PONG")
         case 2: context.reply.pointee.bulk(context.arguments[1])
         default:
@@ -77,11 +89,13 @@ enum ConnectionCommands {
     private static func reset(_ context: inout CommandContext) {
         let session = context.session
         session.endTransaction()
+        session.endSubscriptions(drains: !context.isInTransaction)
         session.database.store(0, ordering: .relaxed)
         session.isExemptFromEviction.store(false, ordering: .relaxed)
         session.leavesNoTraces.store(false, ordering: .relaxed)
         context.keyspace.leavesTraces = true
         session.replyMode = .on
+        TrackingCommands.turnOff(session)
         session.names.withLock {
             $0.name = []
             $0.user = ClientSession.defaultUser

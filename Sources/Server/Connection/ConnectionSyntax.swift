@@ -61,6 +61,28 @@ enum ConnectionSyntax {
                 CommandArgument(.string, "libver", token: "LIB-VER"),
             ]),
     ])
+    static let clientCaching = CommandDocumentation([
+        CommandArgument(
+            .oneof, "mode",
+            arguments: [
+                CommandArgument(.pureToken, "yes", token: "YES"),
+                CommandArgument(.pureToken, "no", token: "NO"),
+            ]),
+    ])
+    static let clientTracking = CommandDocumentation([
+        CommandArgument(
+            .oneof, "status",
+            arguments: [
+                CommandArgument(.pureToken, "on", token: "ON"),
+                CommandArgument(.pureToken, "off", token: "OFF"),
+            ]),
+        CommandArgument(.integer, "client-id", .optional, token: "REDIRECT"),
+        CommandArgument(.string, "prefix", [.optional, .multiple, .multipleToken], token: "PREFIX"),
+        CommandArgument(.pureToken, "bcast", .optional, token: "BCAST"),
+        CommandArgument(.pureToken, "optin", .optional, token: "OPTIN"),
+        CommandArgument(.pureToken, "optout", .optional, token: "OPTOUT"),
+        CommandArgument(.pureToken, "noloop", .optional, token: "NOLOOP"),
+    ])
     static let clientNoTouch = CommandDocumentation([
         CommandArgument(
             .oneof, "enabled",

@@ -68,7 +68,10 @@ enum ConfigCommand {
             pairs.append((name, context.arguments[index + 1].array))
         }
         switch context.core.configuration.set(pairs, isLocal: context.session.peerAddress.isLocal) {
-        case .done: context.reply.pointee.ok()
+        case .done:
+            context.reply.pointee.ok()
+            // A lower limit has its effect now, not with the next command that takes memory.
+            _ = context.core.eviction.makeRoom(context.worker)
         case .refused(let text): context.reply.pointee.error(text)
         case .loading: context.reply.pointee.error(ErrorText.loading)
         }

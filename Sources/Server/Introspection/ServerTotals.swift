@@ -23,6 +23,7 @@ struct ServerTotals: Sendable {
     var expired = 0
     var expiredMembers = 0
     var evicted = 0
+    var evictedClients = 0
 
     init() {}
 
@@ -42,12 +43,13 @@ struct ServerTotals: Sendable {
         expired = core.store.total { $0.expired.load(ordering: .relaxed) }
         expiredMembers = core.store.total { $0.expiredMembers.load(ordering: .relaxed) }
         evicted = core.store.total { $0.evicted.load(ordering: .relaxed) }
+        evictedClients = core.clientEviction.evicted.load(ordering: .relaxed)
     }
 
     static let fields: [WritableKeyPath<ServerTotals, Int> & Sendable] = [
         \.connectionsReceived, \.connectionsRejected, \.bytesIn, \.bytesOut, \.reads, \.writes, \.parks,
         \.queryLimitDisconnections, \.outputLimitDisconnections, \.hits, \.misses, \.expired,
-        \.expiredMembers, \.evicted,
+        \.expiredMembers, \.evicted, \.evictedClients,
     ]
 
     static func - (a: ServerTotals, b: ServerTotals) -> ServerTotals {

@@ -28,6 +28,8 @@ final class ExclusiveRun: @unchecked Sendable {
     var consequences: UInt64 = 0
     /// What it waits for, or waited for until now.
     var faults: RunFaults?
+    /// The keys that its body has asked for. Nobody changes values, so the rounds end by themselves.
+    var late: LateKeys?
 
     init(_ session: ClientSession, _ commands: [QueuedCommand], version: Int) {
         self.session = session
@@ -68,12 +70,14 @@ extension LoopWorker {
         if run.hasBegun || begin(run) {
             context.pointee.reply = run.reply
             context.pointee.caller = run.session
+            context.pointee.keyspace.actor = run.session
             refresh(run.session)
             context.pointee.keyspace.now = run.now
             context.pointee.isInTransaction = true
             while run.next < run.commands.count, step(run) { run.next += 1 }
             context.pointee.isInTransaction = false
             context.pointee.caller = nil
+            context.pointee.keyspace.actor = nil
             if tier != nil { evaluate() }
             if run.next < run.commands.count { return }
             waits.endTransaction(in: &context.pointee.keyspace)
@@ -116,6 +120,7 @@ extension LoopWorker {
             context.pointee.keyspace.release(faults.faults)
             run.faults = nil
         }
+        run.late = nil
         finish(command, run.session, record)
         return true
     }
@@ -150,26 +155,47 @@ extension LoopWorker {
             body(&context.pointee)
             return true
         }
-        switch preparation.pointee.lock(command.entry, &context.pointee, known: nil) {
-        case .ready, .reserved:
-            // Nothing was reserved when the transaction began, and since then nobody else has run.
-            body(&context.pointee)
-            preparation.pointee.unlock(&context.pointee)
-        case .badKeys:
-            context.pointee.keys.removeAll()
-            body(&context.pointee)
-        case .cold:
-            // The answer that was to be given is given when the keys are there.
-            run.answer = context.pointee.answer
-            context.pointee.answer = nil
-            let waiter = RunFaults(run)
-            let reads = preparation.pointee.requestFaults(for: waiter, &context.pointee)
-            if let earlier = run.faults { context.pointee.keyspace.release(earlier.faults) }
-            run.faults = waiter
-            tier?.submit(reads)
-            waiter.arm()
-            return false
+        context.pointee.late = run.late
+        defer { if context.pointee.late != nil { dropLateKeys() } }
+        while true {
+            switch preparation.pointee.lock(command.entry, &context.pointee, known: nil) {
+            case .ready, .reserved:
+                // Nothing was reserved when the transaction began, and since then nobody else has run.
+                context.pointee.mayGrow = command.entry.pointee.isDenied
+                body(&context.pointee)
+                remember(run.session, command.entry)
+                preparation.pointee.unlock(&context.pointee)
+                guard case .moreKeys(let late)? = context.pointee.request else { return true }
+                context.pointee.request = nil
+                context.pointee.late = late
+                run.late = late
+            case .badKeys:
+                context.pointee.keys.removeAll()
+                body(&context.pointee)
+                return true
+            case .cold:
+                read(for: run)
+                return false
+            }
         }
-        return true
+    }
+
+    /// Has the keys read that the command found missing.
+    private func read(for run: ExclusiveRun) {
+        // The answer that was to be given is given when the keys are there.
+        run.answer = context.pointee.answer
+        context.pointee.answer = nil
+        let waiter = RunFaults(run)
+        let reads = preparation.pointee.requestFaults(for: waiter, &context.pointee)
+        if let earlier = run.faults {
+            if run.late != nil {
+                waiter.inherit(earlier)
+            } else {
+                context.pointee.keyspace.release(earlier.faults)
+            }
+        }
+        run.faults = waiter
+        tier?.submit(reads)
+        waiter.arm()
     }
 }

@@ -29,7 +29,8 @@ extension LoopWorker {
         // Only a client with a transaction is in MULTI.
         guard let transaction = session.transaction else { preconditionFailure("MULTI without a transaction") }
         guard entry.pointee.flags.contains(.runsQueue) else {
-            session.queue(QueuedCommand(entry: entry, words: StoredArguments(context.pointee.arguments)), in: transaction)
+            let words = StoredArguments(context.pointee.arguments)
+            session.queue(QueuedCommand(entry: entry, words: words), in: transaction)
             context.pointee.reply.pointee.raw("+QUEUED\r\n")
             return true
         }
@@ -133,7 +134,9 @@ extension LoopWorker {
         for (number, command) in commands.enumerated() {
             let record = begin(command, session)
             preparation.pointee.takeKeys(ofCommand: number, &context.pointee)
+            context.pointee.mayGrow = command.entry.pointee.isDenied
             command.entry.pointee.body?(&context.pointee)
+            remember(session, command.entry)
             precondition(
                 context.pointee.request == nil, "\(command.entry.pointee.fullName) asked for something under locks")
             finish(command, session, record)

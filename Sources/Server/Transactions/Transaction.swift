@@ -67,7 +67,11 @@ extension ClientSession {
         if transaction.isFlagged || hasBrokenWatch.load(ordering: .relaxed) { return }
         transaction.append(command)
         queuedCommands.store(transaction.commands.count, ordering: .relaxed)
-        queuedBytes.store(transaction.argumentBytes, ordering: .relaxed)
+        noteQueued(bytes: transaction.argumentBytes)
+    }
+
+    private func noteQueued(bytes: Int) {
+        hold(bytes - queuedBytes.exchange(bytes, ordering: .relaxed))
     }
 
     /// Ends the transaction, run or not, and all watches.
@@ -77,7 +81,7 @@ extension ClientSession {
         transaction.forgetCommands()
         isQueueing = false
         queuedCommands.store(-1, ordering: .relaxed)
-        queuedBytes.store(0, ordering: .relaxed)
+        noteQueued(bytes: 0)
     }
 
     func watch(_ watch: Watch) {
@@ -85,6 +89,7 @@ extension ClientSession {
         transaction?.watches.append(watch)
         worker.core.observers.watches.add(watch)
         watchCount.add(1, ordering: .relaxed)
+        hold(watch.memoryBytes)
     }
 
     /// Ends all watches. Takes the locks of their shards, one at a time.
@@ -103,6 +108,7 @@ extension ClientSession {
     private func forgetWatches(_ remove: (Watch) -> Void) {
         guard let transaction else { return }
         for watch in transaction.watches { remove(watch) }
+        if !transaction.watches.isEmpty { hold(-transaction.watches.reduce(0) { $0 + $1.memoryBytes }) }
         transaction.watches = []
         watchCount.store(0, ordering: .relaxed)
         hasBrokenWatch.store(false, ordering: .relaxed)

@@ -117,5 +117,8 @@ final class WatchTable: Sendable {
 }
 
 extension Watch {
+    /// Bytes that the watch takes: itself, its key, and its places in the client's list and the table.
+    var memoryBytes: Int { 128 + key.count }
+
     fileprivate func `break`() { session.hasBrokenWatch.store(true, ordering: .relaxed) }
 }

@@ -70,8 +70,8 @@ public struct Listpack: @unchecked Sendable {
 
     /// Entries. O(1) up to 65534, else O(bytes).
     public var count: Int {
-        let stored = Int(UInt16(littleEndian: base.loadUnaligned(fromByteOffset: 4, as: UInt16.self)))
-        if stored < 65535 { return stored }
+        let stored = storedCount
+        if stored < Self.unknownCount { return stored }
         var n = 0
         var at = first
         while at < end {
@@ -81,8 +81,12 @@ public struct Listpack: @unchecked Sendable {
         return n
     }
 
+    private static let unknownCount = 65535
+
+    private var storedCount: Int { Int(UInt16(littleEndian: base.loadUnaligned(fromByteOffset: 4, as: UInt16.self))) }
+
     private func storeCount(_ n: Int) {
-        base.storeBytes(of: UInt16(min(n, 65535)).littleEndian, toByteOffset: 4, as: UInt16.self)
+        base.storeBytes(of: UInt16(min(n, Self.unknownCount)).littleEndian, toByteOffset: 4, as: UInt16.self)
     }
 
     // MARK: Places
@@ -158,6 +162,21 @@ public struct Listpack: @unchecked Sendable {
     public enum Item: Sendable {
         case integer(Int64)
         case bytes(ByteSlice)
+
+        /// Calls `body` with the value's bytes, valid during the call; an integer is written out first.
+        @inlinable
+        public func withBytes<R, E: Error>(_ body: (ByteSlice) throws(E) -> R) throws(E) -> R {
+            switch self {
+            case .bytes(let slice): return try body(slice)
+            case .integer(let number):
+                // Room for any integer's text.
+                var room: (UInt64, UInt64, UInt64) = (0, 0, 0)
+                return try withUnsafeMutableBytes(of: &room) { (raw) throws(E) -> R in
+                    let base = raw.baseAddress.unsafelyUnwrapped.assumingMemoryBound(to: UInt8.self)
+                    return try body(ByteSlice(base: base, count: Decimal.formatInt64(number, into: base)))
+                }
+            }
+        }
     }
 
     /// The value at `at`.
@@ -189,10 +208,7 @@ public struct Listpack: @unchecked Sendable {
 
     /// Calls `body` with the value's bytes, valid during the call; an integer is written out first.
     public func withBytes<R, E: Error>(_ at: Int, _ body: (ByteSlice) throws(E) -> R) throws(E) -> R {
-        switch item(at) {
-        case .bytes(let slice): return try body(slice)
-        case .integer(let number): return try Decimal.bytes(number).withSlice(body)
-        }
+        try item(at).withBytes(body)
     }
 
     /// Whether the value at `at` is `text`. `number`: the integer that `text` is the canonical text of, if it is one
@@ -312,9 +328,11 @@ public struct Listpack: @unchecked Sendable {
         let added = new.map { $0.bytes + Self.backBytes($0.bytes) } ?? 0
         let total = old - removing + added
         precondition(total <= Int(UInt32.max), "a listpack of \(total) bytes")
-        let number = count - entries + (new == nil ? 0 : 1)
+        // A count that is not known stays so: to find it out would cost O(bytes) with each change.
+        let known = storedCount
+        let number = known == Self.unknownCount ? known : known - entries + (new == nil ? 0 : 1)
         if total > old { resize(to: total) }
-        memmove(base + at + added, base + at + removing, old - at - removing)
+        if added != removing { memmove(base + at + added, base + at + removing, old - at - removing) }
         if let new {
             new.write(to: base + at)
             Self.writeBack(new.bytes, to: base + at + new.bytes)

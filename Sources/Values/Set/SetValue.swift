@@ -71,16 +71,6 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
 
     // MARK: Members
 
-    /// Calls `body` with a member's text, valid during the call.
-    public static func withText<R, E: Error>(
-        of member: Listpack.Item, _ body: (ByteSlice) throws(E) -> R
-    ) throws(E) -> R {
-        switch member {
-        case .bytes(let slice): return try body(slice)
-        case .integer(let number): return try Decimal.bytes(number).withSlice(body)
-        }
-    }
-
     public func contains(_ member: ByteSlice) -> Bool {
         if let integers { return StringForm.canonicalInteger(member).map { integers.contains($0) } ?? false }
         return table?.contains(member) ?? false
@@ -88,7 +78,7 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
 
     public func contains(_ member: Listpack.Item) -> Bool {
         if let integers, case .integer(let number) = member { return integers.contains(number) }
-        return Self.withText(of: member) { contains($0) }
+        return member.withBytes { contains($0) }
     }
 
     /// Adds a member. Returns whether it is new.
@@ -104,7 +94,7 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
     @discardableResult
     public func add(_ member: Listpack.Item) -> Bool {
         if integers != nil, case .integer(let number) = member { return add(number) }
-        return Self.withText(of: member) { add($0) }
+        return member.withBytes { add($0) }
     }
 
     private func add(_ number: Int64) -> Bool {
@@ -135,7 +125,7 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
         if integers != nil, times == nil, case .integer(let number) = member {
             return integers?.remove(number) ?? false
         }
-        return Self.withText(of: member) { remove($0) }
+        return member.withBytes { remove($0) }
     }
 
     private func becomeTable() {

@@ -13,7 +13,7 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
     // @unchecked: as the base class: the shard's lock guards it
 
     /// The large form.
-    private final class Index {
+    final class Index {
         var scores: PagedHash
         var order: CountedTree
 
@@ -33,9 +33,9 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
     }
 
     /// The small form; nil if `index` is there.
-    private var list: Listpack?
-    private var index: Index?
-    private var elements = 0
+    var list: Listpack?
+    var index: Index?
+    var elements = 0
     private var times: SortedSetValue?
 
     public override init() {
@@ -52,6 +52,10 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
     public override var memoryBytes: Int {
         objectBytes + (list?.memoryBytes ?? 0) + (index?.memoryBytes ?? 0) + (times?.memoryBytes ?? 0)
     }
+
+    public override func encode(into buffer: inout ByteBuffer) { append(to: &buffer) }
+
+    public override var encodedBytes: Int { list.map { $0.totalBytes + 1 } ?? large.order.memoryBytes }
 
     public override func copy() -> CollectionValue { duplicate() }
 
@@ -77,18 +81,18 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
     @discardableResult
     public override func removeMember(_ member: ByteSlice) -> Bool { remove(member) }
 
-    private func adopt(_ fresh: Listpack) {
+    func adopt(_ fresh: Listpack) {
         list?.free()
         list = fresh
     }
 
-    private func adopt(_ fresh: Index) {
+    func adopt(_ fresh: Index) {
         list?.free()
         list = nil
         index = fresh
     }
 
-    private var large: Index {
+    var large: Index {
         guard let index else { preconditionFailure("a sorted set in no form") }
         return index
     }
@@ -106,7 +110,7 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
         }
     }
 
-    private static func score(_ list: Listpack, _ at: Int) -> Double {
+    static func score(_ list: Listpack, _ at: Int) -> Double {
         guard let score = listedScore(list, at) else { preconditionFailure("an entry that is no score") }
         return score
     }
@@ -121,12 +125,12 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
         }
     }
 
-    private static func pageScore(_ page: Listpack, _ at: Int) -> Double {
+    static func pageScore(_ page: Listpack, _ at: Int) -> Double {
         guard let score = binaryScore(page, at) else { preconditionFailure("an entry that is no binary score") }
         return score
     }
 
-    private static func withBytes<R>(_ score: Double, _ body: (ByteSlice) -> R) -> R {
+    static func withBytes<R>(_ score: Double, _ body: (ByteSlice) -> R) -> R {
         withUnsafeBytes(of: score.bitPattern.littleEndian) { raw in
             // Eight bytes have an address.
             body(ByteSlice(raw.baseAddress.unsafelyUnwrapped, count: 8))
@@ -203,12 +207,27 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
     /// Calls `body` with member and score of the elements of `range`, which must be there; `reversed`: from the last of
     /// them on. The bytes are valid during the call.
     public func forEach(in range: Range<Int>, reversed: Bool = false, _ body: (ByteSlice, Double) -> Void) {
+        let isListed = list != nil
+        forEachPlace(in: range, reversed: reversed) { page, member, score in
+            let score = isListed ? Self.score(page, score) : Self.pageScore(page, score)
+            page.withBytes(member) { body($0, score) }
+        }
+    }
+
+    /// Calls `body` with the members of `range`, which must be there; `reversed`: from the last of them on. What it
+    /// gets is valid until the set changes.
+    public func forEachMember(in range: Range<Int>, reversed: Bool = false, _ body: (Listpack.Item) -> Void) {
+        forEachPlace(in: range, reversed: reversed) { page, member, _ in body(page.item(member)) }
+    }
+
+    /// Calls `body` with page and offsets of member and score.
+    @inline(__always)
+    private func forEachPlace(in range: Range<Int>, reversed: Bool, _ body: (Listpack, Int, Int) -> Void) {
         precondition(range.lowerBound >= 0 && range.upperBound <= elements, "elements \(range) of \(elements)")
         guard !range.isEmpty else { return }
         guard let list else {
             let step = { (page: Listpack, at: Int) -> Bool in
-                let score = Self.pageScore(page, at)
-                page.withBytes(page.next(at)) { body($0, score) }
+                body(page, page.next(at), at)
                 return true
             }
             if reversed {
@@ -220,8 +239,7 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
         }
         var at = list.offset(of: 2 * (reversed ? range.upperBound - 1 : range.lowerBound))
         for number in 0..<range.count {
-            let score = Self.score(list, list.next(at))
-            list.withBytes(at) { body($0, score) }
+            body(list, at, list.next(at))
             guard number + 1 < range.count else { return }
             at = reversed ? list.previous(list.previous(at)) : list.advance(at, by: 2)
         }
@@ -324,6 +342,16 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
 
     // MARK: The small form
 
+    /// Appends an element, which belongs behind all others.
+    static func append(_ member: ByteSlice, _ score: Double, to list: inout Listpack) {
+        list.append(member)
+        if abs(score) <= 0x1p62, let whole = Int64(exactly: score) {
+            list.append(integer: whole)
+        } else {
+            Decimal.formatReplyDouble(score).withSlice { list.append($0) }
+        }
+    }
+
     private func removeListed(_ at: Int, _ number: Int) {
         guard var list else { return }
         list.remove(at, entries: 2 * number)
@@ -371,118 +399,6 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
             at = list.advance(at, by: 2)
         }
         adopt(fresh)
-    }
-
-    // MARK: Flash
-
-    /// The forms on flash.
-    private static let listForm: UInt8 = 0
-    private static let treeForm: UInt8 = 1
-
-    /// Form 0: the listpack. Form 1: the tree's pages, each of which begins with its length; the hash is made anew.
-    public override func encode(into buffer: inout ByteBuffer) {
-        if let list {
-            buffer.append(Self.listForm)
-            buffer.append(list.bytes)
-            return
-        }
-        buffer.append(Self.treeForm)
-        buffer.reserve(large.order.memoryBytes)
-        large.order.forEachPage { page in
-            buffer.append(page.bytes)
-            return true
-        }
-    }
-
-    public override var encodedBytes: Int {
-        list.map { $0.totalBytes + 1 } ?? large.order.memoryBytes
-    }
-
-    /// The value from what `encode` has written; nil if the bytes are not in the format. O(bytes).
-    public static func decode(_ bytes: ByteSlice) -> SortedSetValue? {
-        guard bytes.count > 1 else { return nil }
-        switch bytes[0] {
-        case listForm: return decode(list: bytes.dropFirst(1))
-        case treeForm: return decode(pages: bytes.dropFirst(1))
-        default: return nil
-        }
-    }
-
-    private static func decode(list bytes: ByteSlice) -> SortedSetValue? {
-        guard let list = ListpackCheck.listpack(bytes) else { return nil }
-        let result = SortedSetValue()
-        result.adopt(list)
-        let entries = list.count
-        guard entries > 0, entries % 2 == 0 else { return nil }
-        result.elements = entries / 2
-        var numbers = Set<Int64>()
-        var texts = Set<ByteSlice>()
-        var before: (score: Double, at: Int)?
-        var at = list.first
-        while at < list.end {
-            let isNew =
-                switch list.item(at) {
-                case .integer(let number): numbers.insert(number).inserted
-                case .bytes(let text): StringForm.canonicalInteger(text) == nil && texts.insert(text).inserted
-                }
-            guard isNew, let score = listedScore(list, list.next(at)) else { return nil }
-            if let before {
-                let isBehind =
-                    before.score < score
-                    || before.score == score && isOrdered(list, before.at, list, at)
-                guard isBehind else { return nil }
-            }
-            before = (score, at)
-            at = list.advance(at, by: 2)
-        }
-        return result
-    }
-
-    private static func isOrdered(_ page: Listpack, _ at: Int, _ other: Listpack, _ otherAt: Int) -> Bool {
-        page.withBytes(at) { left in other.withBytes(otherAt) { right in left.compare(right) < 0 } }
-    }
-
-    private static func decode(pages bytes: ByteSlice) -> SortedSetValue? {
-        let index = Index()
-        var rest = bytes
-        var before: (score: Double, page: Listpack, at: Int)?
-        while !rest.isEmpty {
-            guard rest.count >= 4 else { return nil }
-            let length = UInt32(littleEndian: UnsafeRawPointer(rest.base).loadUnaligned(as: UInt32.self))
-            guard Int(length) <= rest.count, let page = ListpackCheck.listpack(rest.prefix(Int(length))) else {
-                return nil
-            }
-            rest = rest.dropFirst(Int(length))
-            guard !page.isEmpty, page.count % 2 == 0 else {
-                page.free()
-                return nil
-            }
-            // From here on the tree frees it.
-            index.order.appendPage(page)
-            var at = page.first
-            while at < page.end {
-                let member = page.next(at)
-                guard let score = binaryScore(page, at), !score.isNaN else { return nil }
-                if let before {
-                    let isBehind =
-                        before.score < score
-                        || before.score == score && isOrdered(before.page, before.at, page, member)
-                    guard isBehind else { return nil }
-                }
-                before = (score, page, member)
-                let isNew = page.withBytes(member) { name in
-                    guard index.scores.find(name) == nil else { return false }
-                    withBytes(score) { index.scores.insert(name, $0) }
-                    return true
-                }
-                guard isNew else { return nil }
-                at = page.next(member)
-            }
-        }
-        let result = SortedSetValue()
-        result.elements = index.order.count
-        result.adopt(index)
-        return result
     }
 
     // MARK: For tests

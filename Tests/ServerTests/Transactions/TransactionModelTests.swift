@@ -128,8 +128,16 @@ import Testing
             case 28, 29: ["rename", key(), key()]
             case 30, 31: ["select", "\(base + random.index(below: 2))"]
             case 32: random.index(below: 4) == 0 ? ["dbsize"] : ["get", key()]
-            default: random.index(below: 12) > 0 ? ["get", key()] : ["flushdb", "swapdb"][random.index(below: 2)] == "flushdb"
-                ? ["flushdb"] : ["swapdb", "\(base)", "\(base + 1)"]
+            default: wholeDatabase()
+            }
+        }
+
+        /// Now and then a flush or a swap.
+        private mutating func wholeDatabase() -> [String] {
+            switch random.index(below: 24) {
+            case 0: ["flushdb"]
+            case 1: ["swapdb", "\(base)", "\(base + 1)"]
+            default: ["get", key()]
             }
         }
 

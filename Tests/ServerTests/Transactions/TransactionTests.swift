@@ -1,3 +1,4 @@
+import Bytes
 import Keyspace
 import Platform
 import Storage
@@ -20,7 +21,8 @@ import Testing
 
     private func field(_ client: TestClient, _ name: String) throws -> String? {
         let line = try client.call("client", "info").text ?? ""
-        return line.dropLast().split(separator: " ").first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) }
+        let field = line.dropLast().split(separator: " ").first { $0.hasPrefix(name + "=") }
+        return field.map { String($0.dropFirst(name.count + 1)) }
     }
 
     @Test(arguments: [false, true]) func repliesComeTogether(_ isTiered: Bool) throws {
@@ -65,7 +67,8 @@ import Testing
         let server = try Self.server(isTiered)
         let client = try server.connect()
         let aborted = Reply.error("EXECABORT Transaction discarded because of previous errors.")
-        for wrong in ["nonsense", "set a", "client nonsense", "client", "shutdown", "watch", "exec now", "discard now"] {
+        let wrongs = ["nonsense", "set a", "client nonsense", "client", "shutdown", "watch", "exec now", "discard now"]
+        for wrong in wrongs {
             try client.call("multi")
             #expect(try client.call("set", "a", "1") == .simple("QUEUED"))
             #expect(try client.pipeline([wrong])[0].isError, "\(wrong)")
@@ -124,7 +127,8 @@ import Testing
         try client.pipeline(["multi", "set a 1", "lpush a 2", "get a", "exec"]).forEach { #expect(!$0.isError) }
         let text = try client.call("info", "commandstats").text ?? ""
         for (name, expected) in [
-            ("set", "calls=1,"), ("lpush", "calls=1,"), ("get", "calls=1,"), ("exec", "calls=1,"), ("multi", "calls=1,"),
+            ("set", "calls=1,"), ("lpush", "calls=1,"), ("get", "calls=1,"), ("exec", "calls=1,"),
+            ("multi", "calls=1,"),
         ] {
             let line = text.split(separator: "\r\n").first { $0.hasPrefix("cmdstat_\(name):") } ?? "none"
             #expect(line.contains(expected), "\(line)")
@@ -213,6 +217,29 @@ import Testing
     }
 
     // MARK: WATCH
+
+    /// EXEC looks at its watches under the locks: a key that changes while EXEC waits for the lock of another one has
+    /// changed before it.
+    @Test func aWatchedKeyThatChangesWhileExecWaitsForALock() throws {
+        let server = try Self.server(false)
+        let clients = try server.connectToAllLoops()
+        let sessions = server.core.sessions()
+        let client = clients[0]
+        let loop = sessions.first { "\($0.peerAddress)" == client.address }?.loop.index
+        let other = try #require(
+            clients.first { one in sessions.contains { "\($0.peerAddress)" == one.address && $0.loop.index != loop } })
+        let store = server.core.store
+        func shard(_ key: String) -> Int { Array(key.utf8).withSlice { store.placement.position(of: $0).shard } }
+        let written = try #require((0..<100).map { "z\($0)" }.min { shard($0) < shard($1) })
+        let watched = try #require((0..<100).map { "w\($0)" }.max { shard($0) < shard($1) })
+        try client.pipeline(["watch \(watched)", "multi", "set \(written) 1"]).forEach { #expect(!$0.isError) }
+        store.lock(shard(written))
+        try client.send("exec")
+        Clock.sleep(nanoseconds: 50_000_000)
+        let reply = try other.call("set", watched, "1")
+        store.unlock(shard(written))
+        #expect(try reply == .ok && client.read() == .null)
+    }
 
     /// Each of these changes what is watched in the other client's eyes, or doesn't.
     @Test(arguments: [false, true]) func whatBreaksAWatch(_ isTiered: Bool) throws {

@@ -115,6 +115,37 @@ import Testing
         history.done.add(1, ordering: .relaxed)
     }
 
+    /// After a look at both of two accounts each takes one from its own, or gives one if nothing is left in both. What
+    /// is only watched is as still as what is written, or the sum would not stay 0 or 1.
+    @Test func nobodyTakesTooMuch() throws {
+        print("nobodyTakesTooMuch: FIRN_SEED=\(Self.seed)")
+        let server = try TestServer(threads: 4, isTiered: false)
+        let history = History(port: server.port)
+        let rounds = Self.operations * 10
+        let setup = try server.connect()
+        for pair in 0..<2 { try setup.call("mset", "x\(pair)", "0", "y\(pair)", "0") }
+        let threads = (0..<4).map { number in
+            Thread(name: "taker-\(number)") {
+                var random = RandomSource(seed: Self.seed &* 13 &+ UInt64(number))
+                guard let client = try? TestClient(port: history.port) else { return history.note("no connection") }
+                for _ in 0..<rounds {
+                    let pair = random.index(below: 2)
+                    let mine = number % 2 == 0 ? "x\(pair)" : "y\(pair)"
+                    let replies = try? client.pipeline(["watch x\(pair) y\(pair)", "mget x\(pair) y\(pair)"])
+                    let left = replies?.last?.elements.compactMap(Self.amount) ?? []
+                    if left.count != 2 { return history.note("\(replies ?? [])") }
+                    let sum = left[0] + left[1]
+                    if sum != 0, sum != 1 { history.note("pair \(pair): \(left)") }
+                    let last = try? client.pipeline(["multi", "\(sum > 0 ? "decr" : "incr") \(mine)", "exec"]).last
+                    if last == .null { history.broken.add(1, ordering: .relaxed) }
+                }
+            }
+        }
+        for thread in threads { thread.join() }
+        print("nobodyTakesTooMuch: \(history.broken.load(ordering: .relaxed)) broken watches")
+        #expect(history.differences.withLock { $0 } == [])
+    }
+
     @Test func sumsAreKept() throws {
         let server = try Self.server("sumsAreKept")
         let history = History(port: server.port)

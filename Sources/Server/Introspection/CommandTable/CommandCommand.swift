@@ -146,7 +146,9 @@ enum CommandCommand {
             entry = sub
         }
         let row = entry.pointee.row
-        guard !row.keys.isEmpty else { return context.reply.pointee.error("ERR The command has no key arguments") }
+        guard !row.keys.allSatisfy({ $0.flags.contains(.notKey) }) else {
+            return context.reply.pointee.error("ERR The command has no key arguments")
+        }
         guard row.arity > 0 ? call.count == row.arity : call.count >= -row.arity else {
             return context.reply.pointee.error("ERR Invalid number of arguments specified for command")
         }

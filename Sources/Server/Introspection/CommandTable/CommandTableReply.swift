@@ -90,6 +90,9 @@ struct CommandTableReply {
             reply.pointee.bulk(word)
             reply.pointee.bulk("startfrom")
             reply.pointee.integer(start)
+        case .unknown:
+            reply.pointee.bulk("unknown")
+            specified([], to: reply)
         }
         reply.pointee.bulk("find_keys")
         reply.pointee.map(2)
@@ -101,6 +104,9 @@ struct CommandTableReply {
         case .count(let index, let first, let step):
             reply.pointee.bulk("keynum")
             specified([("keynumidx", index), ("firstkey", first), ("keystep", step)], to: reply)
+        case .unknown:
+            reply.pointee.bulk("unknown")
+            specified([], to: reply)
         }
     }
 

@@ -45,6 +45,7 @@ struct DatasetDigest: Equatable {
         case let hash as HashValue: mix(hash)
         case let list as ListValue: mixList(list)
         case let value as SortedSetValue: mix(value)
+        case let stream as StreamValue: mix(stream)
         default: preconditionFailure("a collection without a digest")
         }
     }
@@ -52,7 +53,7 @@ struct DatasetDigest: Equatable {
     private mutating func mixSet(_ set: SetValue) {
         mix(number: 2)
         set.forEach { member in
-            SetValue.withText(of: member) { join($0) }
+            member.withBytes { join($0) }
             return true
         }
     }
@@ -81,9 +82,21 @@ struct DatasetDigest: Equatable {
         case .string:
             mix(number: 0)
             record.withString { mix($0) }
-        case .list, .set, .zset, .hash: mixCollection(record)
+        case .list, .set, .zset, .hash, .stream: mixCollection(record)
         }
         if record.hasExpiry { join(ByteSlice("!!expire!!")) }
+    }
+
+    private mutating func mix(_ stream: StreamValue) {
+        mix(number: 6)
+        stream.forEach { entry in
+            entry.id.withText(separator: UInt8(ascii: ".")) { mix($0) }
+            entry.forEach { field, value in
+                field.withBytes { mix($0) }
+                value.withBytes { mix($0) }
+            }
+            return true
+        }
     }
 
     private mutating func mix(_ hash: HashValue) {

@@ -32,6 +32,10 @@ enum DebugCommand {
         case ("help", 2): help(&context)
         case ("sleep", 3): sleep(&context)
         case ("set-active-expire", 3): setActiveExpiry(&context)
+        case ("pause-cron", 3):
+            let pauses = (Decimal.parseInt64(arguments[2]) ?? 0) != 0
+            context.core.isMaintenancePaused.store(pauses, ordering: .relaxed)
+            context.reply.pointee.ok()
         case ("set-skip-checksum-validation", 3):
             let skips = (Decimal.parseInt64(arguments[2]) ?? 0) != 0
             DumpPayload.takesWrongChecksums.store(skips, ordering: .relaxed)
@@ -156,6 +160,8 @@ enum DebugCommand {
                 "    Writes <message> to the log.",
                 "OBJECT <key>",
                 "    Shows how the value of <key> is kept.",
+                "PAUSE-CRON <0|1>",
+                "    Stops the work that is done every so often (expiry, limits, rates), or lets it go on.",
                 "POPULATE <count> [<prefix>] [<size>]",
                 "    Makes keys <prefix>:<number> (default: key:<number>) that don't exist yet, with values",
                 "    of <size> bytes.",

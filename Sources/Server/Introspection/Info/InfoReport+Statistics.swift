@@ -23,15 +23,25 @@ extension InfoReport {
         info.field("expired_stale_perc", 0.0)
         info.zeros("expired_time_cap_reached_count", "expire_cycle_cpu_milliseconds")
         info.field("evicted_keys", totals.evicted)
-        info.zeros("evicted_clients", "total_eviction_exceeded_time", "current_eviction_exceeded_time")
+        info.field("evicted_clients", totals.evictedClients)
+        info.field("total_eviction_exceeded_time", core.eviction.exceededMilliseconds(total: true))
+        info.field("current_eviction_exceeded_time", core.eviction.exceededMilliseconds(total: false))
         info.field("keyspace_hits", totals.hits)
         info.field("keyspace_misses", totals.misses)
+        info.field("pubsub_channels", core.subscriptions.topicCount(.channel))
+        info.field("pubsub_patterns", core.subscriptions.topicCount(.pattern))
+        info.field("pubsubshard_channels", core.subscriptions.topicCount(.shardChannel))
         info.zeros(
-            "pubsub_channels", "pubsub_patterns", "pubsubshard_channels", "latest_fork_usec", "total_forks",
-            "migrate_cached_sockets", "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
+            "latest_fork_usec", "total_forks")
+        info.field("migrate_cached_sockets", core.migrationLinks.count)
+        info.zeros(
+            "slave_expires_tracked_keys", "active_defrag_hits", "active_defrag_misses",
             "active_defrag_key_hits", "active_defrag_key_misses", "total_active_defrag_time",
-            "current_active_defrag_time", "tracking_total_keys", "tracking_total_items", "tracking_total_prefixes",
-            "unexpected_error_replies")
+            "current_active_defrag_time")
+        info.field("tracking_total_keys", core.tracking.totalKeys)
+        info.field("tracking_total_items", core.tracking.totalItems)
+        info.field("tracking_total_prefixes", core.tracking.totalPrefixes)
+        info.field("unexpected_error_replies", 0)
         info.field("total_error_replies", core.errorCounts.total)
         info.field("dump_payload_sanitizations", 0)
         info.field("total_reads_processed", totals.reads)

@@ -122,7 +122,7 @@ struct InfoReport {
         info.field("client_recent_max_output_buffer", connections.map { $0.outputBytes.current }.max() ?? 0)
         let waits = core.observers.waits.totals
         info.field("blocked_clients", core.pause.waitingCount + waits.calls)
-        info.zeros("tracking_clients")
+        info.field("tracking_clients", core.tracking.totalClients)
         info.field("clients_in_timeout_table", waits.withDeadline)
         info.field("total_blocking_keys", waits.keys)
         info.field("total_blocking_keys_on_nokey", waits.keysOnNoKey)

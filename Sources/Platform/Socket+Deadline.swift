@@ -1,0 +1,94 @@
+import CShims
+import Glibc
+
+// Sockets for a thread of its own that waits for its peer, but not for ever. The descriptors don't block; every wait
+// has a deadline in nanoseconds of the monotonic clock, and running into it is the error ETIMEDOUT.
+
+extension Socket {
+    /// Connects to `host` and `port`.
+    public static func connect(host: String, port: Int, deadline: Int64) throws(SystemError) -> Int32 {
+        let addresses = try resolve(host, port, passive: false)
+        defer { freeaddrinfo(addresses) }
+        var failure = SystemError("connect", "\(host):\(port)", EADDRNOTAVAIL)
+        var next: UnsafeMutablePointer<addrinfo>? = addresses
+        while let address = next {
+            next = address.pointee.ai_next
+            let fd = socket(address.pointee.ai_family, address.pointee.ai_socktype | nonBlocking, 0)
+            guard fd >= 0 else {
+                failure = SystemError("socket", "\(host):\(port)")
+                continue
+            }
+            if Glibc.connect(fd, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0 { return fd }
+            failure = SystemError("connect", "\(host):\(port)")
+            if failure.errorNumber == EINPROGRESS {
+                do throws(SystemError) {
+                    try wait(fd, for: Int16(POLLOUT), deadline: deadline)
+                    let status = pendingError(fd)
+                    if status == 0 { return fd }
+                    failure = SystemError("connect", "\(host):\(port)", status)
+                } catch {
+                    failure = error
+                }
+            }
+            close(fd)
+        }
+        throw failure
+    }
+
+    /// Sends all of the bytes.
+    public static func sendAll(_ fd: Int32, _ bytes: [UInt8], deadline: Int64) throws(SystemError) {
+        var sent = 0
+        while sent < bytes.count {
+            // Bytes that are there have an address.
+            let moved = bytes.withUnsafeBytes {
+                send(fd, $0.baseAddress.unsafelyUnwrapped + sent, count: bytes.count - sent)
+            }
+            if moved.bytes > 0 {
+                sent += moved.bytes
+            } else if moved.wouldBlock {
+                try wait(fd, for: Int16(POLLOUT), deadline: deadline)
+            } else {
+                throw SystemError("send", "", moved.errorNumber)
+            }
+        }
+    }
+
+    /// Receives what is there, at most 4 KiB, waiting for the first byte; none: the peer sends no more.
+    public static func receiveSome(_ fd: Int32, deadline: Int64) throws(SystemError) -> [UInt8] {
+        while true {
+            var moved = Transfer(0)
+            let bytes = [UInt8](unsafeUninitializedCapacity: 4096) { room, count in
+                // Room for 4096 bytes has an address.
+                moved = receive(fd, into: room.baseAddress.unsafelyUnwrapped, room: 4096)
+                count = max(0, moved.bytes)
+            }
+            if moved.bytes >= 0 { return bytes }
+            guard moved.wouldBlock else { throw SystemError("recv", "", moved.errorNumber) }
+            try wait(fd, for: Int16(POLLIN), deadline: deadline)
+        }
+    }
+
+    private static func wait(_ fd: Int32, for events: Int16, deadline: Int64) throws(SystemError) {
+        while true {
+            let left = deadline - Clock.monotonicNanoseconds()
+            guard left > 0 else { throw SystemError("poll", "", ETIMEDOUT) }
+            var entry = pollfd(fd: fd, events: events, revents: 0)
+            // Rounded up, or the last millisecond would be spent turning round.
+            let status = poll(&entry, 1, Int32(clamping: left / 1_000_000 + 1))
+            if status > 0 { return }
+            if status < 0, errno != EINTR { throw SystemError("poll", "") }
+        }
+    }
+
+    /// The error that a connection attempt came to; 0: none.
+    private static func pendingError(_ fd: Int32) -> Int32 {
+        var status: Int32 = 0
+        var length = socklen_t(MemoryLayout<Int32>.size)
+        return getsockopt(fd, SOL_SOCKET, SO_ERROR, &status, &length) == 0 ? status : errno
+    }
+}
+
+extension SystemError {
+    /// A deadline has passed.
+    public var isTimeout: Bool { errorNumber == ETIMEDOUT }
+}
