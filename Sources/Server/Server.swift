@@ -7,6 +7,7 @@
 //   Gates           what is asked before a command runs, in a fixed order that clients can see
 //   KeyPreparation  locks the shards of a call's keys and sees to it that they are resident, or parks the call
 //   ParkedCall      a call that waits for flash, for memory or for a background job
+//   Blocking        calls that wait for keys (BLPOP ...): queues, reservations, timeouts
 //   Transactions    MULTI and EXEC, WATCH's tables, the gate behind which a transaction has the server for itself
 //   KeyspaceObservers  who is told of what happens to keys
 //   ClientPause     CLIENT PAUSE and the pause of a shutdown: which calls wait, and until when

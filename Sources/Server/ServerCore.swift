@@ -427,7 +427,9 @@ extension ServerCore: FrontendService {
     /// A call that waits for flash runs and those behind it too: the peer may have sent all it wanted and still read.
     /// One that waits for the end of a pause, or in a command that blocks, goes with its connection, as in Redis.
     public func peerClosed(_ connection: Connection) -> Bool {
-        let reason = (connection as? ClientSession)?.parked?.reason
-        return reason == .pause || reason == .blocked
+        guard let session = connection as? ClientSession, let reason = session.parked?.reason else { return false }
+        // One that has been served just now gets its reply.
+        if reason == .blocked { return session.blocked?.decide(.unblocked(withError: false)) ?? true }
+        return reason == .pause
     }
 }

@@ -7,7 +7,7 @@ import Testing
 
     @Test func transcripts() {
         Transcript.check(
-            ListCommands.rows, with: StringCommands.rows + KeyCommands.rows, transcripts: ["lists"])
+            ListCommands.rows, with: StringCommands.rows + KeyCommands.rows, transcripts: ["lists", "lists-blocking"])
     }
 
     @Test func rowsSayWhatRedisSays() {

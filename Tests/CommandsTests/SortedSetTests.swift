@@ -8,7 +8,8 @@ import Testing
 
     @Test func transcripts() {
         Transcript.check(
-            SortedSetCommands.rows, with: Self.others, transcripts: ["zsets", "zsets-ranges", "zsets-algebra"])
+            SortedSetCommands.rows, with: Self.others,
+            transcripts: ["zsets", "zsets-ranges", "zsets-algebra", "zsets-blocking"])
     }
 
     @Test func rowsSayWhatRedisSays() {

@@ -37,9 +37,7 @@ extension CommandContext {
     /// if nothing is left in it; the entry is void then. Call it only if something will change.
     @inline(__always)
     mutating func change<V: CollectionValue, R>(_ entry: Entry, _ value: V, _ body: (V) -> R) -> R {
-        let result = keyspace.change(entry, value, body)
-        if value.count == 0 { keyspace.removeEmpty(entry) }
-        return result
+        keyspace.changeOrRemove(entry, value, body)
     }
 
     /// `change` with its notification: `event`, and "del" behind it if nothing is left.
@@ -47,10 +45,7 @@ extension CommandContext {
     mutating func change<V: CollectionValue, R>(
         _ entry: Entry, _ value: V, _ ref: KeyRef, _ eventClass: EventClasses, _ event: StaticString, _ body: (V) -> R
     ) -> R {
-        let result = change(entry, value, body)
-        keyspace.notify(eventClass, event, ref)
-        if value.count == 0 { keyspace.notify(.generic, "del", ref) }
-        return result
+        keyspace.changeOrRemove(entry, value, ref, eventClass, event, body)
     }
 
     /// As `change`, where the change gives members a time or takes it from them: see CollectionValue+Expiries.
@@ -84,5 +79,37 @@ extension CommandContext {
     /// deletes the old one first.
     mutating func replace(_ ref: KeyRef, _ record: Record) {
         if !keyspace.set(ref, record) { keyspace.notify(.new, "new", ref) }
+    }
+}
+
+extension LockedKeyspace {
+    /// See `CommandContext.change`.
+    @inline(__always)
+    mutating func changeOrRemove<V: CollectionValue, R>(_ entry: Entry, _ value: V, _ body: (V) -> R) -> R {
+        let result = change(entry, value, body)
+        if value.count == 0 { removeEmpty(entry) }
+        return result
+    }
+
+    /// See `CommandContext.change`.
+    @inline(__always)
+    mutating func changeOrRemove<V: CollectionValue, R>(
+        _ entry: Entry, _ value: V, _ ref: KeyRef, _ eventClass: EventClasses, _ event: StaticString, _ body: (V) -> R
+    ) -> R {
+        let result = changeOrRemove(entry, value, body)
+        notify(eventClass, event, ref)
+        if value.count == 0 { notify(.generic, "del", ref) }
+        return result
+    }
+}
+
+extension Entry {
+    /// The collection of an entry whose type is known to be this one.
+    func value<V: CollectionValue>(as type: V.Type) -> V {
+        guard record.type == V.valueType, let value = record.collection else {
+            preconditionFailure("a \(record.type) where a \(V.valueType) was expected")
+        }
+        // A record's type says of which class its collection is.
+        return unsafeDowncast(value, to: V.self)
     }
 }

@@ -62,23 +62,28 @@ extension ListCommands {
     /// BLPOP, BRPOP.
     private static func blockingPop(_ call: inout CommandContext, _ end: ListEnd) {
         guard let timeout = call.timeout(seconds: call.arguments.count - 1) else { return }
+        let serve: BlockRequest.Serve = { keyspace, key, entry, reply in
+            reply.pointee.array(2)
+            reply.pointee.bulk(key.bytes)
+            popOne(&keyspace, reply, key, entry, entry.value(as: ListValue.self), end)
+        }
         for index in call.candidates {
-            let key = call.keys[index]
-            switch call.collection(key, ListValue.self, isRead: false) {
+            switch call.collection(call.keys[index], ListValue.self, isRead: false) {
             case .missing: continue
             case .refused: return
-            case .found(let entry, let list):
-                call.reply.pointee.array(2)
-                call.reply.pointee.bulk(key.bytes)
-                return popOne(&call, key, entry, list, end)
+            case .found(let entry, _): return serve(&call.keyspace, call.keys[index], entry, call.reply)
             }
         }
-        waitForList(&call, timeout)
+        waitForList(&call, timeout, serve: serve)
     }
 
     /// The call has found no list: it waits until there is one under one of its keys (`keys`: of these).
-    static func waitForList(_ call: inout CommandContext, _ timeout: Int64, keys: Range<Int>? = nil) {
+    static func waitForList(
+        _ call: inout CommandContext, _ timeout: Int64, keys: Range<Int>? = nil, serve: BlockRequest.Serve? = nil
+    ) {
         call.wait(
-            BlockRequest(keys: keys ?? 0..<call.keys.count, timeoutMilliseconds: timeout) { $0?.type == .list })
+            BlockRequest(
+                keys: keys ?? 0..<call.keys.count, timeoutMilliseconds: timeout, wants: { $0?.type == .list },
+                serve: serve))
     }
 }

@@ -82,27 +82,28 @@ extension ListCommands {
             if wanted == nil { call.reply.pointee.null() } else { call.reply.pointee.nullArray() }
         case .refused: return
         case .found(let entry, let list):
-            guard let wanted else { return popOne(&call, call.key, entry, list, end) }
-            popElements(&call, call.key, entry, list, Int(wanted), end)
+            guard let wanted else { return popOne(&call.keyspace, call.reply, call.key, entry, list, end) }
+            popElements(&call.keyspace, call.reply, call.key, entry, list, Int(wanted), end)
         }
     }
 
     /// Replies an element from an end and removes it.
     static func popOne(
-        _ call: inout CommandContext, _ key: KeyRef, _ entry: Entry, _ list: ListValue, _ end: ListEnd
+        _ keyspace: inout LockedKeyspace, _ reply: UnsafeMutablePointer<ReplyWriter>, _ key: KeyRef,
+        _ entry: Entry, _ list: ListValue, _ end: ListEnd
     ) {
-        let reply = call.reply
         list.withElement(at: end == .left ? 0 : list.count - 1) { reply.pointee.bulk($0) }
-        call.change(entry, list, key, .list, end.popEvent) { $0.remove(1, from: end) }
+        keyspace.changeOrRemove(entry, list, key, .list, end.popEvent) { $0.remove(1, from: end) }
     }
 
     /// Replies an array of up to `wanted` elements from an end and removes them.
     private static func popElements(
-        _ call: inout CommandContext, _ key: KeyRef, _ entry: Entry, _ list: ListValue, _ wanted: Int, _ end: ListEnd
+        _ keyspace: inout LockedKeyspace, _ reply: UnsafeMutablePointer<ReplyWriter>, _ key: KeyRef,
+        _ entry: Entry, _ list: ListValue, _ wanted: Int, _ end: ListEnd
     ) {
         let number = min(wanted, list.count)
-        replyElements(call.reply, list, list.span(number, from: end), isReversed: end == .right)
-        if number > 0 { call.change(entry, list, key, .list, end.popEvent) { $0.remove(number, from: end) } }
+        replyElements(reply, list, list.span(number, from: end), isReversed: end == .right)
+        if number > 0 { keyspace.changeOrRemove(entry, list, key, .list, end.popEvent) { $0.remove(number, from: end) } }
     }
 
     static func lmpop(_ call: inout CommandContext) { popFirst(&call, numkeys: 1, waits: false) }
@@ -130,18 +131,21 @@ extension ListCommands {
             timeout = call.timeout(seconds: 1)
             if timeout == nil { return }
         }
+        let limit = Int(wanted)
+        let serve: BlockRequest.Serve = { keyspace, key, entry, reply in
+            reply.pointee.array(2)
+            reply.pointee.bulk(key.bytes)
+            popElements(&keyspace, reply, key, entry, entry.value(as: ListValue.self), limit, end)
+        }
         for index in call.candidates {
-            let key = call.keys[index]
-            switch call.collection(key, ListValue.self, isRead: false) {
+            switch call.collection(call.keys[index], ListValue.self, isRead: false) {
             case .missing: continue
             case .refused: return
-            case .found(let entry, let list):
-                call.reply.pointee.array(2)
-                call.reply.pointee.bulk(key.bytes)
-                return popElements(&call, key, entry, list, Int(wanted), end)
+            case .found(let entry, _): return serve(&call.keyspace, call.keys[index], entry, call.reply)
             }
         }
-        if let timeout { waitForList(&call, timeout) } else { call.reply.pointee.nullArray() }
+        guard let timeout else { return call.reply.pointee.nullArray() }
+        waitForList(&call, timeout, serve: serve)
     }
 
     static func lrem(_ call: inout CommandContext) {

@@ -11,7 +11,7 @@ extension SortedSetCommands {
             group: .sortedSet,
             keys: [KeySpec([.readWrite, .access, .delete], .index(1), .range(last: -2, step: 1, limit: 0))],
             since: "5.0.0",
-            summary: "Removes and returns the member with the lowest score of one of several sorted sets; waits for one.",
+            summary: "Removes and returns the member with the lowest score of one of some sorted sets; waits for one.",
             complexity: "O(log(N)) with N members",
             documentation: SortedSetSyntax.bzpopmin
         ) { blockingPop(&$0, fromEnd: false) },
@@ -20,7 +20,7 @@ extension SortedSetCommands {
             group: .sortedSet,
             keys: [KeySpec([.readWrite, .access, .delete], .index(1), .range(last: -2, step: 1, limit: 0))],
             since: "5.0.0",
-            summary: "Removes and returns the member with the highest score of one of several sorted sets; waits for one.",
+            summary: "Removes and returns the member with the highest score of one of some sorted sets; waits for one.",
             complexity: "O(log(N)) with N members",
             documentation: SortedSetSyntax.bzpopmax
         ) { blockingPop(&$0, fromEnd: true) },
@@ -40,30 +40,35 @@ extension SortedSetCommands {
     /// BZPOPMIN, BZPOPMAX.
     private static func blockingPop(_ call: inout CommandContext, fromEnd: Bool) {
         guard let timeout = call.timeout(seconds: call.arguments.count - 1) else { return }
-        for index in call.candidates {
-            let key = call.keys[index]
-            switch call.collection(key, SortedSetValue.self, isRead: false) {
-            case .missing: continue
-            case .refused: return
-            case .found(let entry, let value):
-                let place = fromEnd ? value.count - 1 : 0
-                let reply = call.reply
-                reply.pointee.array(3)
-                reply.pointee.bulk(key.bytes)
-                value.forEach(in: place..<place + 1, reversed: false) { member, score in
-                    reply.pointee.bulk(member)
-                    reply.pointee.double(score)
-                }
-                return call.change(entry, value, key, .sortedSet, fromEnd ? "zpopmax" : "zpopmin") {
-                    $0.removeSubrange(place..<place + 1)
-                }
+        let serve: BlockRequest.Serve = { keyspace, key, entry, reply in
+            let value = entry.value(as: SortedSetValue.self)
+            let place = fromEnd ? value.count - 1 : 0
+            reply.pointee.array(3)
+            reply.pointee.bulk(key.bytes)
+            value.forEach(in: place..<place + 1, reversed: false) { member, score in
+                reply.pointee.bulk(member)
+                reply.pointee.double(score)
+            }
+            keyspace.changeOrRemove(entry, value, key, .sortedSet, fromEnd ? "zpopmax" : "zpopmin") {
+                $0.removeSubrange(place..<place + 1)
             }
         }
-        waitForSortedSet(&call, timeout)
+        for index in call.candidates {
+            switch call.collection(call.keys[index], SortedSetValue.self, isRead: false) {
+            case .missing: continue
+            case .refused: return
+            case .found(let entry, _): return serve(&call.keyspace, call.keys[index], entry, call.reply)
+            }
+        }
+        waitForSortedSet(&call, timeout, serve)
     }
 
     /// The call has found no sorted set: it waits until there is one under one of its keys.
-    static func waitForSortedSet(_ call: inout CommandContext, _ timeout: Int64) {
-        call.wait(BlockRequest(keys: 0..<call.keys.count, timeoutMilliseconds: timeout) { $0?.type == .zset })
+    static func waitForSortedSet(
+        _ call: inout CommandContext, _ timeout: Int64, _ serve: @escaping BlockRequest.Serve
+    ) {
+        call.wait(
+            BlockRequest(
+                keys: 0..<call.keys.count, timeoutMilliseconds: timeout, wants: { $0?.type == .zset }, serve: serve))
     }
 }

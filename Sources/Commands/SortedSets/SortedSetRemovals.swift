@@ -66,21 +66,23 @@ extension SortedSetCommands {
         case .found(let entry, let value):
             guard count > 0 else { return call.reply.pointee.array(0) }
             let isNested = isCounted && call.reply.pointee.version == 3
-            pop(&call, call.key, entry, value, count: Int(count), fromEnd: fromEnd, isNested: isNested)
+            pop(&call.keyspace, call.reply, call.key, entry, value, count: Int(count), fromEnd: fromEnd, isNested: isNested)
         }
     }
 
     /// Replies and removes up to `count` elements from one end.
-    static func pop(
-        _ call: inout CommandContext, _ key: KeyRef, _ entry: Entry, _ value: SortedSetValue, count: Int,
-        fromEnd: Bool, isNested: Bool
+    private static func pop(
+        _ keyspace: inout LockedKeyspace, _ reply: UnsafeMutablePointer<ReplyWriter>, _ key: KeyRef,
+        _ entry: Entry, _ value: SortedSetValue, count: Int, fromEnd: Bool, isNested: Bool
     ) {
         let number = min(count, value.count)
         let range = fromEnd ? value.count - number..<value.count : 0..<number
-        let writer = PairWriter(call.reply, withScores: true, isNested: isNested)
+        let writer = PairWriter(reply, withScores: true, isNested: isNested)
         writer.begin(number)
         value.forEach(in: range, reversed: fromEnd) { writer.write($0, $1) }
-        call.change(entry, value, key, .sortedSet, fromEnd ? "zpopmax" : "zpopmin") { $0.removeSubrange(range) }
+        keyspace.changeOrRemove(entry, value, key, .sortedSet, fromEnd ? "zpopmax" : "zpopmin") {
+            $0.removeSubrange(range)
+        }
     }
 
     static func zmpop(_ call: inout CommandContext) { popFirst(&call, numkeys: 1, waits: false) }
@@ -112,17 +114,21 @@ extension SortedSetCommands {
             timeout = call.timeout(seconds: 1)
             if timeout == nil { return }
         }
+        let limit = Int(count)
+        let serve: BlockRequest.Serve = { keyspace, key, entry, reply in
+            reply.pointee.array(2)
+            reply.pointee.bulk(key.bytes)
+            let value = entry.value(as: SortedSetValue.self)
+            pop(&keyspace, reply, key, entry, value, count: limit, fromEnd: fromEnd, isNested: true)
+        }
         for index in call.candidates {
             switch call.collection(call.keys[index], SortedSetValue.self, isRead: false) {
             case .refused: return
             case .missing: continue
-            case .found(let entry, let value):
-                call.reply.pointee.array(2)
-                call.reply.pointee.bulk(call.keys[index].bytes)
-                return pop(
-                    &call, call.keys[index], entry, value, count: Int(count), fromEnd: fromEnd, isNested: true)
+            case .found(let entry, _): return serve(&call.keyspace, call.keys[index], entry, call.reply)
             }
         }
-        if let timeout { waitForSortedSet(&call, timeout) } else { call.reply.pointee.nullArray() }
+        guard let timeout else { return call.reply.pointee.nullArray() }
+        waitForSortedSet(&call, timeout, serve)
     }
 }

@@ -1,6 +1,7 @@
 import Bytes
 import Commands
 import Keyspace
+import RESP
 import Synchronization
 
 /// A call that found nothing and waits: for a key, or (WAIT) only for its time to pass.
@@ -10,8 +11,9 @@ import Synchronization
 ///
 ///     waiting ──claim──► claimed ──ran, found nothing──► waiting
 ///        │                  └─────ran, or its connection closed──► gone
-///        ├──expire──► timedOut ─┐
-///        └──unblock─► unblocked ┴─replied, or its connection closed──► gone
+///        ├──serve───► serving ──► served ─┐
+///        ├──expire──► timedOut ───────────┤
+///        └──unblock─► unblocked ──────────┴──replied, or its connection closed──► gone
 ///
 /// All but claims and unblocks are its loop's to do. It is the loop too that takes it out of the queues: until then who
 /// looks for one that waits passes over it.
@@ -21,6 +23,9 @@ final class BlockedCall: @unchecked Sendable {
         case waiting
         /// The key with this place among the call's is reserved for it.
         case claimed(key: Int)
+        /// Somebody takes for it what it wants, under the key's lock; then its reply is in `answer`.
+        case serving
+        case served
         case timedOut
         case unblocked(withError: Bool)
         /// It is in no queue any more, or leaves them just now.
@@ -37,15 +42,28 @@ final class BlockedCall: @unchecked Sendable {
     var nodes: [WaitNode] = []
     /// Its reservation's. Guarded by the lock of the reserved key's shard.
     var ticket = Reservations.Ticket()
+    /// Of the protocol, for the reply.
+    private let version: Int
+    /// The reply of a call that was served. Its loop's once it is.
+    private(set) var answer: UnsafeMutablePointer<ReplyWriter>?
     /// Its place in `DeadlineHeap`, or -1. Its loop only.
     var heapIndex = -1
     private let word = Atomic<UInt>(0)
 
-    init(_ session: ClientSession, _ request: BlockRequest, keys: [(key: WaitedKey, index: Int)], deadline: Int) {
+    init(
+        _ session: ClientSession, _ request: BlockRequest, keys: [(key: WaitedKey, index: Int)], deadline: Int,
+        version: Int
+    ) {
         self.session = session
         self.request = request
         self.keys = keys
         self.deadline = deadline
+        self.version = version
+    }
+
+    deinit {
+        answer?.deinitialize(count: 1)
+        answer?.deallocate()
     }
 
     private static func encode(_ fate: Fate) -> UInt {
@@ -55,6 +73,8 @@ final class BlockedCall: @unchecked Sendable {
         case .timedOut: 2
         case .unblocked(let withError): withError ? 4 : 3
         case .gone: 5
+        case .serving: 6
+        case .served: 7
         }
     }
 
@@ -66,6 +86,8 @@ final class BlockedCall: @unchecked Sendable {
         case 3: .unblocked(withError: false)
         case 4: .unblocked(withError: true)
         case 5: .gone
+        case 6: .serving
+        case 7: .served
         default: preconditionFailure("a blocked call's word is \(word)")
         }
     }
@@ -81,6 +103,20 @@ final class BlockedCall: @unchecked Sendable {
 
     /// It was claimed, has run, and found nothing. Its loop only.
     func waitAgain() { word.store(Self.encode(.waiting), ordering: .releasing) }
+
+    /// Serves it, if it is still waiting: `body` writes the reply. The key's shard is locked.
+    func serve(_ body: (UnsafeMutablePointer<ReplyWriter>) -> Void) -> Bool {
+        guard decide(.serving) else { return false }
+        let writer = UnsafeMutablePointer<ReplyWriter>.allocate(capacity: 1)
+        writer.initialize(to: ReplyWriter(capacity: 256))
+        writer.pointee.version = version
+        body(writer)
+        answer = writer
+        // Not if its connection has closed meanwhile: what has been taken is lost then like a reply on its way.
+        _ = word.compareExchange(
+            expected: Self.encode(.serving), desired: Self.encode(.served), ordering: .acquiringAndReleasing)
+        return true
+    }
 
     /// From now on nobody else can end the wait. Its loop only.
     func finish() { word.store(Self.encode(.gone), ordering: .releasing) }
@@ -101,6 +137,8 @@ final class WaitNode {
     /// The key's place among the call's keys.
     let index: Int
     let queue: WaitQueue
+    /// Not yet taken out.
+    fileprivate(set) var isQueued = false
     fileprivate(set) var next: WaitNode?
     fileprivate unowned(unsafe) var previous: WaitNode?  // a neighbour in the list, which holds it
 
@@ -142,12 +180,14 @@ final class WaitQueue {
     }
 
     func append(_ node: WaitNode) {
+        node.isQueued = true
         node.previous = last
         if let last { last.next = node } else { first = node }
         last = node
     }
 
     func remove(_ node: WaitNode) {
+        node.isQueued = false
         if let previous = node.previous { previous.next = node.next } else { first = node.next }
         if let next = node.next { next.previous = node.previous } else { last = node.previous }
         node.previous = nil

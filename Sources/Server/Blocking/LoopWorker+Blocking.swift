@@ -28,7 +28,10 @@ extension LoopWorker {
             return .runs(isLetIn: false)
         }
         switch session.blocked?.fate {
-        case .waiting: return .waits
+        case .waiting, .serving: return .waits
+        case .served:
+            if let answer = session.blocked?.answer { reply.pointee.append(answer.pointee) }
+            return .answered
         case .timedOut, .unblocked(withError: false):
             session.blocked?.request.expired(reply)
             return .answered
@@ -103,8 +106,11 @@ extension LoopWorker {
         }
         let milliseconds = request.timeoutMilliseconds
         // Rounded up: nobody's time is up too early. A time that the clock can't show doesn't come.
-        let (end, overflow) = ((Clock.monotonicNanoseconds() + 999_999) / 1_000_000).addingReportingOverflow(milliseconds)
-        return BlockedCall(session, request, keys: keys, deadline: milliseconds == 0 || overflow ? .max : Int(end))
+        let now = (Clock.monotonicNanoseconds() + 999_999) / 1_000_000
+        let (end, overflow) = now.addingReportingOverflow(milliseconds)
+        return BlockedCall(
+            session, request, keys: keys, deadline: milliseconds == 0 || overflow ? .max : Int(end),
+            version: context.pointee.reply.pointee.version)
     }
 
     private func beginWaiting(_ session: ClientSession) {

@@ -3,15 +3,15 @@ import Synchronization
 
 /// All reservations that there are, in the order in which they were made, and what follows from what.
 ///
-/// A call that is served may push to a list that others wait on (BLMOVE), so one push may have a *chain* of reservations
-/// as its consequence. A chain is known by the ticket of its first; it has ended when none of it is open, which is after
-/// the last call of it has run: the next is begun before the one that caused it ends.
+/// A call that runs when its key is reserved may push to a list that others wait on (BLMOVE), so one push may have a
+/// *chain* of reservations as its consequence. A chain is known by the ticket of its first; it has ended when none of
+/// it is open, which is after the last call of it has run: the next is begun before the one that caused it ends.
 ///
 /// Waiting for the ends of chains are
 ///
-///  - commands that see keys without locking them one by one. What was pushed for somebody who waits is his, so FLUSHALL
-///    behind the push must not take it away, nor DBSIZE count it. They wait for the chains that there are when they
-///    come. Later ones they don't wait for, or they might wait for ever;
+///  - commands that see keys without locking them one by one. What was pushed for somebody who waits is his, so
+///    FLUSHALL behind the push must not take it away, nor DBSIZE count it. They wait for the chains that there are when
+///    they come. Later ones they don't wait for, or they might wait for ever;
 ///  - the next call of a connection whose last has begun a chain, or was part of one: a client that pushes and then
 ///    looks finds everything done, as in Redis, also where it looks at keys that nobody waits on;
 ///  - a transaction behind the exclusive gate, before it begins.
@@ -72,8 +72,8 @@ final class Reservations: Sendable {
         for goOn in released { goOn() }
     }
 
-    /// Whether there are chains, up to this one if one is named: then `goOn` is called when all of them have ended, by any
-    /// thread, under locks.
+    /// Whether there are chains, up to this one if one is named: then `goOn` is called when all of them have ended, by
+    /// any thread, under locks.
     func holdsUp(upTo last: UInt64? = nil, _ goOn: @escaping @Sendable () -> Void) -> Bool {
         if isEmpty, last == nil { return false }
         return state.withLock { state in

@@ -25,7 +25,7 @@ enum WaitCommands {
         guard let replicas = number(context, 1), let timeout = context.timeout(milliseconds: 2) else { return }
         if replicas <= 0 { return context.reply.pointee.integer(0) }
         context.wait(
-            BlockRequest(keys: 0..<0, timeoutMilliseconds: timeout, wants: { _ in false }) { $0.pointee.integer(0) })
+            BlockRequest(keys: 0..<0, timeoutMilliseconds: timeout, wants: { _ in false }, expired: zero))
     }
 
     private static func waitAOF(_ context: inout CommandContext) {
@@ -44,6 +44,8 @@ enum WaitCommands {
         context.reply.pointee.error(ErrorText.notInteger)
         return nil
     }
+
+    @Sendable private static func zero(_ reply: UnsafeMutablePointer<ReplyWriter>) { reply.pointee.integer(0) }
 
     /// Neither our own file nor any replica's has anything.
     @Sendable private static func none(_ reply: UnsafeMutablePointer<ReplyWriter>) {

@@ -93,7 +93,7 @@ import Testing
         var served = 0
         for round in 0..<400 {
             try waiter.send("blpop", "k", "0.003")
-            Clock.sleep(nanoseconds: 1_000_000 + Int64(round % 40) * 60_000)
+            Clock.sleep(nanoseconds: 1_000_000 + Int64(round % 40) * 100_000)
             let count = try pusher.ask("rpush k \(round)")
             #expect(count == 1)
             let reply = try waiter.read()

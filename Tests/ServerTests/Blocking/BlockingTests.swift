@@ -53,8 +53,9 @@ import Testing
         let notFloat = Reply.error("ERR timeout is not a float or out of range")
         let negative = Reply.error("ERR timeout is negative")
         let tooLong = Reply.error("ERR timeout is out of range")
-        for (word, reply) in [("x", notFloat), ("", notFloat), ("1x", notFloat), ("nan", notFloat), ("-1", negative),
-            ("-0.01", negative), ("-inf", negative), ("inf", tooLong), ("1e300", tooLong), ("9223372036854775", tooLong),
+        for (word, reply) in [
+            ("x", notFloat), ("", notFloat), ("1x", notFloat), ("nan", notFloat), ("-1", negative), ("-0.01", negative),
+            ("-inf", negative), ("inf", tooLong), ("1e300", tooLong), ("9223372036854775", tooLong),
         ] {
             #expect(try client.call("blpop", "k", word) == reply, "\(word)")
             #expect(try client.call("blmove", "k", "l", "left", "right", word) == reply, "\(word)")
