@@ -3,8 +3,8 @@
 
     compare_random.py PORT REDIS_PORT [--seconds N] [--seed N] [--family zsets|sort|all]
 
-Redis 7.0 is meant to be the second. Replies whose order nobody may count on are sorted first. Prints its seed, the number
-of commands and of differences; ends with 1 if there is one.
+Redis 7.0 is meant to be the second. Replies whose order nobody may count on are sorted first. Prints its seed, the
+number of commands and of differences; ends with 1 if there is one.
 """
 import argparse
 import random
