@@ -31,6 +31,8 @@ final class Eviction: Sendable {
         var exceededSince: Int64 = 0
         var exceededNanoseconds: Int64 = 0
         var isContinued = false
+        /// The count of changes to the data set when nothing was left to evict: while it stays, nothing is.
+        var emptyAt = -1
     }
     private let state = Monitor(State())
     /// `maxmemory`, 0 for none: read by every command.
@@ -51,7 +53,10 @@ final class Eviction: Sendable {
 
     func configure(limit: Int, policy: EvictionPolicy, samples: Int, tenacity: Int) {
         state.withLock { state in
-            if state.policy != policy { state.pool = [] }
+            if state.policy != policy {
+                state.pool = []
+                state.emptyAt = -1
+            }
             state.policy = policy
             state.samples = max(1, samples)
             state.nanoseconds = Self.timeLimit(tenacity)
@@ -126,6 +131,8 @@ final class Eviction: Sendable {
     private func evict(
         _ state: inout State, _ excess: Int, _ core: ServerCore, _ keyspace: inout LockedKeyspace
     ) -> Outcome {
+        let changes = store.total { $0.changes.load(ordering: .relaxed) }
+        if changes == state.emptyAt { return .nothingLeft }
         let rank = Self.rank(state.policy)
         let began = Clock.monotonicNanoseconds()
         // The thread's own count: exact, whatever others do meanwhile.
@@ -135,6 +142,7 @@ final class Eviction: Sendable {
         while keyspace.ledger.memoryBytes.load(ordering: .relaxed) > goal {
             guard evictOne(&state, rank, &keyspace) else {
                 outcome = .nothingLeft
+                if !store.holdsDeletions.load(ordering: .relaxed) { state.emptyAt = changes }
                 break
             }
             deleted += 1
@@ -168,7 +176,9 @@ final class Eviction: Sendable {
                 }
             }
             for _ in 0..<state.samples {
+                let before = state.pool.count
                 keyspace.sample(from: Self.place(&state.random), rank, into: &state.pool)
+                if state.pool.count == before { break }
             }
             if state.pool.isEmpty { return false }
             thin(&state)

@@ -108,7 +108,7 @@ final class Tracking: @unchecked Sendable {
 
     // MARK: Clients
 
-    /// Tracking begins, or goes on in another way; `added` are prefixes that the client hasn't had yet. Without locks of
+    /// Tracking begins, or goes on in another way; `added`: prefixes that the client hasn't had yet. Without locks of
     /// shards.
     func enable(
         _ client: TrackingClient, _ options: TrackingOptions, target: TrackingClient?, added: [[UInt8]]

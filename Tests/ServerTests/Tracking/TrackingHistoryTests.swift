@@ -72,7 +72,7 @@ private final class CachingClient: @unchecked Sendable {
 /// writers rest, no client may hold a value that isn't the key's.
 @Suite struct TrackingHistoryTests {
     private static let seed = number("FIRN_SEED") ?? Entropy.seed() >> 16
-    private static let rounds = Int(number("FIRN_OPERATIONS") ?? 60)
+    private static let rounds = Int(number("FIRN_OPERATIONS") ?? 15)
     private static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
 
     @Test func inMemory() throws {
