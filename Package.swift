@@ -81,8 +81,8 @@ var targets: [Target] = [
     tests(
         "Tiering",
         [
-            "Tiering", "Commands", "RESP", "Keyspace", "Values", "Storage", "StorageMemory", "StorageFaulty", "Platform",
-            "Bytes", "CShims",
+            "Tiering", "Commands", "RESP", "Keyspace", "Values", "Storage", "StorageMemory", "StorageFaulty",
+            "Platform", "Bytes", "CShims",
         ]),
     tests("PubSub", ["PubSub", "Platform", "Bytes"]),
     tests("Frontend", ["Frontend", "RESP", "Platform", "Bytes", "CShims"]),

@@ -94,8 +94,8 @@ public final class EventLoop: @unchecked Sendable {
     /// Unix time in milliseconds, taken when the batch being executed, or a few before it, began.
     public var unixMilliseconds: Int64 { core.pointee.unixNow }
 
-    /// When `FrontendService.alarm` is to be called, in monotonic milliseconds; `Int.max`: never. Once: the alarm is off
-    /// when it rings.
+    /// When `FrontendService.alarm` is to be called, in monotonic milliseconds; `Int.max`: never. Once: the alarm is
+    /// off when it rings.
     public var alarmMilliseconds: Int {
         get { core.pointee.alarm }
         set { core.pointee.alarm = newValue }

@@ -40,8 +40,8 @@ extension LockedKeyspace {
             burials: part.pointee.burials, departures: part.pointee.departures)
     }
 
-    /// Deletes a key that was seen on flash after `view` was taken, with or without an expiry of its own and of members: leaves a tombstone for
-    /// the spiller. Takes and releases the shard's lock.
+    /// Deletes a key that was seen on flash after `view` was taken, with or without an expiry of its own and of
+    /// members: leaves a tombstone for the spiller. Takes and releases the shard's lock.
     public mutating func evictCold(
         _ view: ColdView, position: Position, key: ByteSlice, hadExpiry: Bool, hadMemberExpiries: Bool = false
     ) -> ColdEviction {

@@ -290,7 +290,8 @@ public final class KeyspaceStore: @unchecked Sendable {
             let part = partition(shard, map[database])
             part.pointee.keys = Int(counts.keys[shard])
             part.pointee.coldExpiring = Int(counts.expiring[shard])
-            part.pointee.coldMemberExpiring = shard < counts.memberExpiring.count ? Int(counts.memberExpiring[shard]) : 0
+            part.pointee.coldMemberExpiring =
+                shard < counts.memberExpiring.count ? Int(counts.memberExpiring[shard]) : 0
         }
     }
 

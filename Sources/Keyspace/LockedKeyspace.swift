@@ -46,7 +46,8 @@ public struct LockedKeyspace: ~Copyable {
     public unowned(unsafe) var listener: (any KeyspaceListener)?  // the server's, which outlives every view
     /// On whose behalf keys are changed through this view just now, for listeners; nil: on nobody's.
     public unowned(unsafe) var actor: AnyObject?  // whoever sets it takes it away before it goes
-    /// What the listener has to say about the last call's changes to who made the call; 0: nothing. The caller takes it.
+    /// What the listener has to say about the last call's changes to who made the call; 0: nothing. The caller takes
+    /// it.
     public var heard: UInt64 = 0
     @usableFromInline var changes: [KeyChange] = []
     @usableFromInline var events: [KeyEvent] = []

@@ -297,9 +297,9 @@ extension LockedKeyspace {
         return (part.pointee.keys, open)
     }
 
-    /// It is known now whether the key was on flash (with an expiry, or members that have one): corrects the count. If it was not and the
-    /// entry is a tombstone, the entry goes. A tombstone that stays is put up for attention again. Takes and releases
-    /// the lock.
+    /// It is known now whether the key was on flash (with an expiry, or members that have one): corrects the count. If
+    /// it was not and the entry is a tombstone, the entry goes. A tombstone that stays is put up for attention again.
+    /// Takes and releases the lock.
     public mutating func resolve(_ item: Unresolved, existed: Bool, expiring: Bool, members: Bool = false) {
         let shard = item.position.shard
         lock(shard)

@@ -116,9 +116,9 @@ extension LockedKeyspace {
     /// Members that one look at a collection removes: some 100 microseconds.
     private static let membersPerLook = 256
 
-    /// Deletes past-due keys of one shard and space, and past-due members: looks at up to `slots` slots from where the last visit ended.
-    /// Takes and releases the lock. Returns how many slots with an expiry it saw, how many it found something
-    /// past due in, and whether there are others with an expiry.
+    /// Deletes past-due keys of one shard and space, and past-due members: looks at up to `slots` slots from where the
+    /// last visit ended. Takes and releases the lock. Returns how many slots with an expiry it saw, how many it found
+    /// something past due in, and whether there are others with an expiry.
     public mutating func expireResident(
         shard: Int, space: Int, slots: Int
     ) -> (seen: Int, expired: Int, holdsMore: Bool) {

@@ -84,8 +84,8 @@ enum RDBCollections {
         }
     }
 
-    /// The value that stands behind type byte `type`. An empty collection is `.badFormat`, as in Redis; but a stream may
-    /// be empty.
+    /// The value that stands behind type byte `type`. An empty collection is `.badFormat`, as in Redis; but a stream
+    /// may be empty.
     static func decode(_ type: UInt8, _ cursor: inout RDBCursor) throws(RDBError) -> CollectionValue {
         switch type {
         case let type where RDBSets.types.contains(type): return try RDBSets.decode(type, &cursor)

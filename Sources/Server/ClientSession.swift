@@ -69,8 +69,8 @@ public final class ClientSession: Connection, @unchecked Sendable {
     var readAhead = 0
     /// Waits for the end of a CLIENT PAUSE, or in a command that blocks: what Redis calls blocked. Any thread reads.
     public let isBlocked = Atomic<Bool>(false)
-    /// A call waits for the flash tier (a key, memory, or a background job) or behind a key that is reserved. Any thread
-    /// reads.
+    /// A call waits for the flash tier (a key, memory, or a background job) or behind a key that is reserved. Any
+    /// thread reads.
     public let waitsForFlash = Atomic<Bool>(false)
 
     /// Client-side caching: options and messages. Any thread.

@@ -7,9 +7,9 @@ import Bytes
 // and the members in order of time, is a listpack while it is small, and knows how to be copied, counted and spilled.
 // A collection without them has a nil reference, or not even that.
 //
-// Invariant: each member in it is one of the collection, and it isn't empty. Whatever removes a member removes its time;
-// whoever finds a collection whose earliest time is past removes those members first (Keyspace/MemberExpiry), so that
-// no command meets one.
+// Invariant: each member in it is one of the collection, and it isn't empty. Whatever removes a member removes its
+// time; whoever finds a collection whose earliest time is past removes those members first (Keyspace/MemberExpiry), so
+// that no command meets one.
 
 /// The bounds of times of members: Redis 7.4's, exact as a score.
 public enum MemberTime {

@@ -6,7 +6,8 @@
 // - `CollectionValue` is what the record of a list, set, sorted set, hash or stream refers to. Its classes keep small
 //   values in one `Listpack` or `Intset` and larger ones in pages: `PagedHash`, `CountedTree`; a stream's are found
 //   through an `IDTree`. `Reaper` frees the large ones.
-// - `Bits`, `BitField`, `HyperLogLog`, `GeoHash` and `GeoShape` are what commands see in the bytes of strings and in the
+// - `Bits`, `BitField`, `HyperLogLog`, `GeoHash` and `GeoShape` are what commands see in the bytes of strings and in
+// the
 //   scores of sorted sets.
 // - `RecordEncoding` is the same value as bytes on flash, with its format drawn there.
 //

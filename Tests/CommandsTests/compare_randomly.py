@@ -150,7 +150,8 @@ def distance(rnd):
 
 def search(rnd, store):
     words = ["GEOSEARCHSTORE", key(rnd), key(rnd)] if store else ["GEOSEARCH", key(rnd)]
-    center = ["FROMMEMBER", rnd.choice(MEMBERS)] if rnd.randrange(3) == 0 else ["FROMLONLAT"] + place(rnd, rnd.randrange(2))
+    center = (["FROMMEMBER", rnd.choice(MEMBERS)] if rnd.randrange(3) == 0
+              else ["FROMLONLAT"] + place(rnd, rnd.randrange(2)))
     by = ["BYRADIUS", distance(rnd)] if rnd.randrange(2) else ["BYBOX", distance(rnd), distance(rnd)]
     parts = [center, by + [rnd.choice(UNITS)], limits(rnd)]
     if not store or rnd.randrange(40) == 0:
@@ -171,7 +172,8 @@ def geo(rnd):
         return add(rnd)
     if kind == 4:
         return rnd.choice([["DEL", key(rnd)], ["ZREM", key(rnd), rnd.choice(MEMBERS)], ["ZCARD", key(rnd)],
-                           ["ZADD", key(rnd), rnd.choice(["-1", "1e300", "5.5", "9e15", "-1e19"]), rnd.choice(MEMBERS)]])
+                           ["ZADD", key(rnd), rnd.choice(["-1", "1e300", "5.5", "9e15", "-1e19"]),
+                            rnd.choice(MEMBERS)]])
     if kind == 5:
         return ["GEODIST", key(rnd), rnd.choice(MEMBERS), rnd.choice(MEMBERS)] + rnd.choice([[], ["km"], ["x"], ["mi"]])
     if kind < 8:
@@ -246,7 +248,8 @@ def main():
         if mine != theirs:
             differences += 1
             if differences <= 10:
-                print(f"{number}: {b' '.join(words)[:300]}\n  ours  {' '.join(mine)[:300]}\n  redis {' '.join(theirs)[:300]}")
+                print(f"{number}: {b' '.join(words)[:300]}\n  ours  {' '.join(mine)[:300]}\n"
+                      f"  redis {' '.join(theirs)[:300]}")
         if number % 200 == 199:
             rounds += 1
             if values(ours, options.family) != values(redis, options.family):

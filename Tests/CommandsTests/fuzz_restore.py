@@ -71,8 +71,8 @@ def main():
     send("FLUSHALL")
     assert send("DEBUG", "SET-SKIP-CHECKSUM-VALIDATION", "1") == ["+OK"]
     fill(send)
-    names = ["text", "int", "dense"] + [kind + size for kind in ("hash-", "list-", "zset-", "set-", "ints-", "hll-", "geo-")
-                                        for size in ("small", "middle", "large")]
+    kinds = ("hash-", "list-", "zset-", "set-", "ints-", "hll-", "geo-")
+    names = ["text", "int", "dense"] + [kind + size for kind in kinds for size in ("small", "middle", "large")]
     payloads = []
     for compresses in ("yes", "no"):
         send("CONFIG", "SET", "rdbcompression", compresses)

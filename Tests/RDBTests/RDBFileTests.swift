@@ -147,7 +147,7 @@ private let lruFile =
         #expect(events(Array("REDIS0000".utf8)).1 == .unsupportedVersion(0))
         let head = Array("REDIS0010".utf8)
         #expect(events(head + [247]).1 == .unsupportedOpcode(247))
-        #expect(events(head + [15, 1, 65]).1 == .unsupportedType(15))
+        #expect(events(head + [6, 1, 65]).1 == .unsupportedType(6))
         #expect(events(head + [99]).1 == .badFormat)
         #expect(events(head + [250, 0x80, 0xff, 0xff, 0xff, 0xff]).1 == .stringTooLong(0xffff_ffff))
         // 512 MiB claimed, four bytes there.

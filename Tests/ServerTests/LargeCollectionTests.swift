@@ -4,8 +4,8 @@ import Testing
 
 /// Collections that are large beside `maxmemory`.
 @Suite(.serialized) struct LargeCollectionTests {
-    /// A hash grows until it takes half of the memory for records, then is refused by name; everything else goes on, and
-    /// what makes it smaller, too.
+    /// A hash grows until it takes half of the memory for records, then is refused by name; everything else goes on,
+    /// and what makes it smaller, too.
     @Test func growthEndsWithANamedError() throws {
         let path = "/tmp/firn-test-\(getpid())-\(UInt32.random(in: 0...UInt32.max))"
         defer { try? FileManager.default.removeItem(atPath: path) }

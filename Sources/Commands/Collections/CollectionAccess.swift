@@ -14,9 +14,8 @@ enum Found<V: CollectionValue> {
 }
 
 extension CommandContext {
-    /// The collection under `ref`; replies WRONGTYPE if the key holds another type, and refuses a collection that must not
-    /// grow to calls that may make it. `isRead`: counts a hit or a miss,
-    /// as commands do that only read.
+    /// The collection under `ref`; replies WRONGTYPE if the key holds another type, and refuses a collection that must
+    /// not grow to calls that may make it. `isRead`: counts a hit or a miss, as commands do that only read.
     @inline(__always)
     mutating func collection<V: CollectionValue>(_ ref: KeyRef, _ type: V.Type, isRead: Bool) -> Found<V> {
         let entry = isRead ? keyspace.read(ref) : keyspace.find(ref)

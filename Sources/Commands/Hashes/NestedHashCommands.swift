@@ -5,10 +5,10 @@ import Values
 
 /// KEYDB.NHSET and KEYDB.NHGET: trees of values under names joined by dots.
 ///
-/// In KeyDB a tree is a type of its own, which it neither saves nor spills. Here the tree `a` is the hash of that key, and
-/// the value at `a.b.c` its field `b.c`, so that all that is true of hashes is true of trees: they are persistent, may be
-/// cold, expire, and can be looked at with HGETALL. The elements of a list at `b.c` are fields whose last name is a zero
-/// byte and a number. A value takes the place of what stands at its name or above it, so a field is never a
+/// In KeyDB a tree is a type of its own, which it neither saves nor spills. Here the tree `a` is the hash of that key,
+/// and the value at `a.b.c` its field `b.c`, so that all that is true of hashes is true of trees: they are persistent,
+/// may be cold, expire, and can be looked at with HGETALL. The elements of a list at `b.c` are fields whose last name
+/// is a zero byte and a number. A value takes the place of what stands at its name or above it, so a field is never a
 /// part of another's name.
 public enum NestedHashCommands {
     public static let rows: [CommandRow] = [
@@ -227,7 +227,8 @@ public enum NestedHashCommands {
             pair.page.withBytes(pair.field) { other in
                 var rest = other
                 if !field.isEmpty {
-                    guard other.hasPrefix(field), other.count == field.count || other[field.count] == dot else { return }
+                    guard other.hasPrefix(field), other.count == field.count || other[field.count] == dot
+                    else { return }
                     rest = other.dropFirst(field.count + 1)
                 }
                 isEmpty = false

@@ -5,8 +5,8 @@ import Values
 
 /// Commands that KeyDB has and Redis has not: members that expire, and what is small.
 ///
-/// TTL, PTTL and PERSIST of a member are in KeyCommands+Expiry, KEYDB.MEXISTS is in KeyCommands+Existence, nested hashes
-/// are in NestedHashCommands.
+/// TTL, PTTL and PERSIST of a member are in KeyCommands+Expiry, KEYDB.MEXISTS is in KeyCommands+Existence, nested
+/// hashes are in NestedHashCommands.
 public enum KeyDBCommands {
     public static let rows: [CommandRow] = [
         expiring("expiremember", arity: -4, "Lets a member of a set, hash or sorted set expire after some time.") {

@@ -2,8 +2,8 @@ import RESP
 
 /// The commands on lists.
 ///
-/// A row names the function that it stands for: reads in ListReads, those that wait in ListBlocking with their rows, the
-/// others in ListWrites.
+/// A row names the function that it stands for: reads in ListReads, those that wait in ListBlocking with their rows,
+/// the others in ListWrites.
 public enum ListCommands {
     public static let rows: [CommandRow] = reading + pushing + removing + moving + blocking
 

@@ -103,7 +103,8 @@ extension ListCommands {
     ) {
         let number = min(wanted, list.count)
         replyElements(reply, list, list.span(number, from: end), isReversed: end == .right)
-        if number > 0 { keyspace.changeOrRemove(entry, list, key, .list, end.popEvent) { $0.remove(number, from: end) } }
+        guard number > 0 else { return }
+        keyspace.changeOrRemove(entry, list, key, .list, end.popEvent) { $0.remove(number, from: end) }
     }
 
     static func lmpop(_ call: inout CommandContext) { popFirst(&call, numkeys: 1, waits: false) }

@@ -66,7 +66,9 @@ extension SortedSetCommands {
         case .found(let entry, let value):
             guard count > 0 else { return call.reply.pointee.array(0) }
             let isNested = isCounted && call.reply.pointee.version == 3
-            pop(&call.keyspace, call.reply, call.key, entry, value, count: Int(count), fromEnd: fromEnd, isNested: isNested)
+            pop(
+                &call.keyspace, call.reply, call.key, entry, value, count: Int(count), fromEnd: fromEnd,
+                isNested: isNested)
         }
     }
 

@@ -236,8 +236,8 @@ final class WaitTable: @unchecked Sendable {
     }
 
     /// Serves the calls that wait for what is there now, unless the key is reserved; reserves it for the first that
-    /// must run. The shard is locked. `isSettled`: a key without an entry in RAM doesn't exist; else it may be on flash,
-    /// and a call must run to find out. `serves`: this view may change keys.
+    /// must run. The shard is locked. `isSettled`: a key without an entry in RAM doesn't exist; else it may be on
+    /// flash, and a call must run to find out. `serves`: this view may change keys.
     private func offer(
         _ queue: WaitQueue, _ keyspace: inout LockedKeyspace, isSettled: Bool, serves: Bool = true,
         chain: UInt64? = nil, except: BlockedCall? = nil

@@ -93,7 +93,8 @@ enum ClientList {
     /// Appends the line, with its end.
     ///
     /// Two letters mean something else than in Redis. `flags`: `f` for a call that waits for the flash tier (`b` is one
-    /// that waits for the end of a pause, or in a command that blocks). `events`: no `r` while a call waits, because then nothing is read.
+    /// that waits for the end of a pause, or in a command that blocks). `events`: no `r` while a call waits, because
+    /// then nothing is read.
     static func append(_ session: ClientSession, _ scene: Scene, to text: inout [UInt8]) {
         let isCaller = session === scene.caller
         let names = session.names.withLock { $0 }
