@@ -16,6 +16,8 @@ final class ClientEviction: Sendable {
     private let evicting = Monitor(())
     /// Connections closed since the start.
     let evicted = Atomic<Int>(0)
+    /// Memory of connections that have been asked to close and are still there.
+    let leavingBytes = Atomic<Int>(0)
 
     func configure(_ share: MemoryShare, maxMemory: Int) {
         let bytes = share.bytes(ofMaxMemory: maxMemory)
@@ -29,6 +31,12 @@ final class ClientEviction: Sendable {
         if maximum > 0, core.loops.total({ $0.connectionBytes.current }) >= maximum { evict(core, maximum) }
     }
 
+    /// A connection is gone, or was leaving anyway.
+    func left(_ session: ClientSession) {
+        let bytes = session.leavingBytes.exchange(0, ordering: .relaxed)
+        if bytes > 0 { leavingBytes.subtract(bytes, ordering: .relaxed) }
+    }
+
     private func evict(_ core: ServerCore, _ maximum: Int) {
         evicting.withLock { _ in
             var candidates = core.sessions().filter { $0.outputClassShown != .replica }
@@ -38,7 +46,12 @@ final class ClientEviction: Sendable {
             candidates.sort { $0.bytes > $1.bytes }
             for (session, bytes) in candidates {
                 if sum < maximum { return }
-                guard session.requestClose() else { continue }
+                session.leavingBytes.store(bytes, ordering: .relaxed)
+                leavingBytes.add(bytes, ordering: .relaxed)
+                guard session.requestClose() else {
+                    left(session)
+                    continue
+                }
                 sum -= bytes
                 evicted.add(1, ordering: .relaxed)
                 core.log.notice("Evicting client: id=\(session.id) addr=\(session.peerAddress) tot-mem=\(bytes)")

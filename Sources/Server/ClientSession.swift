@@ -54,6 +54,8 @@ public final class ClientSession: Connection, @unchecked Sendable {
     public var replyMode = ReplyMode.on
     /// CLIENT NO-EVICT and NO-TOUCH. Any thread reads.
     public let isExemptFromEviction = Atomic<Bool>(false)
+    /// What the connection took when it was closed for taking too much (`maxmemory-clients`); 0: it wasn't.
+    let leavingBytes = Atomic<Int>(0)
     public let leavesNoTraces = Atomic<Bool>(false)
 
     /// RESP version, as CLIENT LIST shows it. Any thread reads.

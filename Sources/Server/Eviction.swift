@@ -119,10 +119,15 @@ final class Eviction: Sendable {
     // MARK: A round
 
     private func run(_ state: inout State, _ core: ServerCore, _ keyspace: inout LockedKeyspace) -> Outcome {
-        let excess = core.usedMemory - limit.load(ordering: .relaxed)
+        // Clients come before keys: what those take that are leaving will be given back.
+        core.clientEviction.relieve(core)
+        let maximum = limit.load(ordering: .relaxed) + core.clientEviction.leavingBytes.load(ordering: .relaxed)
+        let excess = core.usedMemory - maximum
         var outcome = Outcome.enough
         if excess > 0 {
             outcome = state.policy == .noEviction ? .nothingLeft : evict(&state, excess, core, &keyspace)
+            // What was in use for a moment only is no reason to refuse a command.
+            if outcome == .nothingLeft, state.policy != .noEviction, core.usedMemoryNow <= maximum { outcome = .enough }
         }
         note(&state, outcome)
         return outcome

@@ -397,6 +397,7 @@ extension ServerCore: FrontendService {
     public func closed(_ connection: Connection) {
         guard let session = connection as? ClientSession else { return }
         worker(session.loop).abandon(session)
+        clientEviction.left(session)
         session.endSubscriptions(drains: false)
         tracking.disable(session.tracking)
         session.tracking.detach()

@@ -14,7 +14,7 @@ struct MemoryReading: Sendable {
     var processResident = 0
     /// When it was read: monotonic nanoseconds.
     var takenAt: Int64 = 0
-    /// What of it was known then to be records and tables, and connections' memory.
+    /// What of it was known then to be records and tables.
     var knownBytes = 0
 
     static func now() -> MemoryReading {
@@ -54,7 +54,7 @@ extension ServerCore {
         let reading = memoryReadings.withLock { kept in
             if let kept, Clock.monotonicNanoseconds() - kept.takenAt < Self.readingNanoseconds { return kept }
             var fresh = MemoryReading.now()
-            fresh.knownBytes = knownMemory
+            fresh.knownBytes = store.memoryBytes
             kept = fresh
             return fresh
         }
@@ -64,16 +64,18 @@ extension ServerCore {
         return reading
     }
 
-    /// What is counted as it comes and goes: records, tables, connections' memory.
-    private var knownMemory: Int {
-        store.memoryBytes + (loops == nil ? 0 : loops.total { $0.connectionBytes.current })
-    }
-
-    /// What counts against `maxmemory`: the last reading, and what has come or gone since. Replicas' buffers will not
-    /// count. O(threads).
+    /// What counts against `maxmemory`: the last reading, and what has come or gone of records and tables since.
+    /// Connections' memory isn't followed between readings: large values in replies are the records' own memory, and
+    /// counted twice they would have keys evicted for nothing. Replicas' buffers will not count. O(threads).
     var usedMemory: Int {
         let reading = memoryReading()
-        return reading.allocated + knownMemory - reading.knownBytes
+        return reading.allocated + store.memoryBytes - reading.knownBytes
+    }
+
+    /// As `usedMemory`, by a reading of this moment.
+    var usedMemoryNow: Int {
+        memoryReadings.withLock { $0 = nil }
+        return usedMemory
     }
 
     /// Bytes that connections hold: their objects and buffers, and what commands keep for them.
