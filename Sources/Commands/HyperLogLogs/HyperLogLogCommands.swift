@@ -11,7 +11,7 @@ public enum HyperLogLogCommands {
             complexity: "O(1) for each element",
             documentation: HyperLogLogSyntax.pfadd, pfadd),
         CommandRow(
-            "pfcount", arity: -2, .readOnly, [.read, .hyperLogLog, .slow], group: .hyperloglog,
+            "pfcount", arity: -2, [.readOnly, .mayReplicate], [.read, .hyperLogLog, .slow], group: .hyperloglog,
             keys: [
                 KeySpec(
                     [.readWrite, .access], .index(1), .range(last: -1, step: 1, limit: 0),
