@@ -31,6 +31,8 @@ public final class KeyspaceStore: @unchecked Sendable {
     /// Whether threads other than the loops must not delete keys (expiry, eviction) just now. Looked at under a shard's
     /// lock; see `holdDeletions`.
     public let holdsDeletions = Atomic<Bool>(false)
+    /// Whether nothing is deleted for being past due (CLIENT PAUSE). Any thread.
+    public let holdsExpiry = Atomic<Bool>(false)
     /// The classes of events that are wanted (`EventClasses`). Any thread.
     public let eventClasses = Atomic<UInt32>(0)
     /// Who is told of changes and events by threads without a listener of their own. Set before they start.

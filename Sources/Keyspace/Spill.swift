@@ -82,7 +82,7 @@ extension LockedKeyspace {
                 // again.
                 expire(Entry(record: record, partition: part, shard: shard, index: index))
                 visit.cooled += 1
-            } else if residence.state == .dirty || residence.state == .clean, hasDueMembers(record) {
+            } else if residence.state == .dirty || residence.state == .clean, hasDueMembers(record), !isHeld {
                 _ = trim(Entry(record: record, partition: part, shard: shard, index: index))
                 visit.cooled += 1
             } else if residence.frequency > 0, !ignoringTouches, residence.isLive {
@@ -159,7 +159,12 @@ extension LockedKeyspace {
 
     private func isPastDue(_ record: Record) -> Bool {
         guard let expiry = record.expiry else { return false }
-        return expiry < now && !accessClock.suspendsExpiry
+        return expiry < now && !accessClock.suspendsExpiry && !isHeld
+    }
+
+    /// Whether what is past due must stay: it is spilled like anything else then.
+    private var isHeld: Bool {
+        store.holdsExpiry.load(ordering: .relaxed) || store.holdsDeletions.load(ordering: .relaxed)
     }
 
     /// Removes a clean record or an absent marker. Returns the bytes freed.

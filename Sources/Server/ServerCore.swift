@@ -133,7 +133,7 @@ public final class ServerCore: @unchecked Sendable {
         pause = ClientPause { [unowned self] in
             isPausing.store($0, ordering: .relaxed)
             hold(.pause, $0)
-            tier?.coldExpiry.isHeld.store($0, ordering: .relaxed)
+            store.holdsExpiry.store($0, ordering: .relaxed)
         }
         shutdown.core = self
         gate.core = self

@@ -19,8 +19,6 @@ public final class ColdExpiry: Sendable {
     private let thread = RecurringThread(name: "cold-expiry")
     /// DEBUG SET-ACTIVE-EXPIRE.
     public let isEnabled = Atomic<Bool>(true)
-    /// CLIENT PAUSE: nothing expires while it lasts.
-    public let isHeld = Atomic<Bool>(false)
     /// Hints looked at, and how many of them were out of date.
     public let hints = Atomic<Int>(0)
     public let staleHints = Atomic<Int>(0)
@@ -42,7 +40,7 @@ public final class ColdExpiry: Sendable {
         var pause = Self.idleNanoseconds
         while thread.pause(nanoseconds: pause) {
             pause = Self.idleNanoseconds
-            guard isEnabled.load(ordering: .relaxed), !isHeld.load(ordering: .relaxed) else { continue }
+            guard isEnabled.load(ordering: .relaxed), !tier.store.holdsExpiry.load(ordering: .relaxed) else { continue }
             keyspace.now = Clock.unixMilliseconds()
             for space in tier.store.spacesWithColdExpiring() {
                 // An unreadable device is the readers' and the spiller's to report; this thread tries again.

@@ -202,6 +202,37 @@ import Values
         #expect(try client.get("k0") == "v" && client.get("k2") == nil && client.get("k3998") == nil)
     }
 
+    /// While clients are paused, or a transaction has the server for itself, what is past due stays: the spiller writes
+    /// it like anything else, and nobody follows its hint.
+    @Test(arguments: [true, false]) func nothingExpiresWhileItIsHeld(_ byPause: Bool) throws {
+        let world = World(threads: true)
+        defer { world.stop() }
+        let client = Client(world)
+        for number in 0..<200 { try client.set("k\(number)", "v", expiry: Clock.unixMilliseconds() + 60) }
+        for number in 0..<20 { try client.set("hot\(number)", "v", expiry: Clock.unixMilliseconds() + 60) }
+        func hold(_ on: Bool) {
+            if byPause {
+                world.store.holdsExpiry.store(on, ordering: .relaxed)
+            } else {
+                world.store.holdsDeletions.store(on, ordering: .relaxed)
+            }
+        }
+        hold(true)
+        Clock.sleep(nanoseconds: 100_000_000)
+        try world.tier.spillEverything(keepsClean: false)
+        Clock.sleep(nanoseconds: 300_000_000)
+        #expect(world.store.total { $0.expired.load(ordering: .relaxed) } == 0)
+        #expect(world.counters()[0] == 220)
+        hold(false)
+        // What the hints have brought to RAM meanwhile goes with the walk over the tables.
+        var hand = ResidentExpiry(store: world.store)
+        #expect(
+            eventually {
+                _ = hand.cycle(budgetNanoseconds: 20_000_000)
+                return world.store.total { $0.expired.load(ordering: .relaxed) } == 220
+            })
+    }
+
     /// A read that fails must not leave a fault that nobody lands, nor take the hint away.
     @Test func coldExpirySurvivesReadErrors() throws {
         let world = World(threads: true)
