@@ -2,7 +2,7 @@
 
 expected.txt     unit<TAB>test name
 exceptions.txt   unit<TAB>test name<TAB>fails|skip<TAB>reason     skip: not even run, because it hangs or ends its unit
-memory-only.txt  unit<TAB>test name<TAB>reason                    of the expected ones, those that --tiered can't pass
+memory-only.txt  unit<TAB>test name<TAB>reason                    of the expected ones, those that --tiered leaves out
 """
 import pathlib
 
