@@ -57,8 +57,8 @@ public final class CommandStatisticsBlock: @unchecked Sendable {
         slots.deallocate()
     }
 
-    /// Counts an executed call. The owning thread only. The first call of a command allocates its histogram (29
-    /// KiB) if one is kept.
+    /// Counts an executed call. The owning thread only. The first call of a command allocates its histogram if one is
+    /// kept.
     public func executed(_ command: Int, nanoseconds: Int64, failed: Bool = false) {
         let slot = current(command)
         increment(slot.pointee.calls, 1)

@@ -1,30 +1,48 @@
 import Synchronization
 
-/// A histogram of durations with 0.8 % resolution, in fixed memory (29 KiB).
+/// A histogram of durations with 0.8 % resolution.
 ///
 /// Log-linear, as Gil Tene's HdrHistogram: below 1024 ns steps of 8 ns; above, each octave [2^k, 2^(k+1)) is cut
-/// in 128 equal steps, up to 2^38 ns (275 s), where everything longer is counted. One thread writes
-/// (relaxed load and store, no locked instruction), any thread reads; a reader may miss the latest values.
+/// in 128 equal steps, up to 2^38 ns (275 s), where everything longer is counted. The counts of an octave (1 KiB) are
+/// allocated when the first duration falls into it, so a command that always takes about as long costs a few KiB, not
+/// 29. One thread writes (relaxed load and store, no locked instruction), any thread reads; a reader may miss
+/// the latest values.
 public struct LatencyHistogram: ~Copyable, @unchecked Sendable {
-    // @unchecked: the counts are atomic and their memory lives as long as the value.
+    // @unchecked: counts and the pointers to them are atomic, and their memory lives as long as the value.
     static let stepsPerOctave = 128
     static let firstOctave = 10
     static let lastOctave = 37
-    /// 128 steps below 1024 ns and 28 octaves: 3712 counts of 8 bytes.
-    static let steps = stepsPerOctave * (1 + lastOctave - firstOctave + 1)
+    /// What lies below the first octave counts as one.
+    static let octaves = 1 + lastOctave - firstOctave + 1
+    static let steps = stepsPerOctave * octaves
     /// The longest duration that is told from longer ones.
     public static let longestNanoseconds: UInt64 = 1 << 38 - 1
 
-    private let counts: UnsafeMutablePointer<Atomic<UInt64>>
+    private typealias Counts = UnsafeMutablePointer<Atomic<UInt64>>
+    private let octaves: UnsafeMutablePointer<Atomic<Counts?>>
 
     public init() {
-        counts = .allocate(capacity: Self.steps)
-        for i in 0..<Self.steps { (counts + i).initialize(to: Atomic(0)) }
+        octaves = .allocate(capacity: Self.octaves)
+        for octave in 0..<Self.octaves { (octaves + octave).initialize(to: Atomic(nil)) }
     }
 
     deinit {
-        counts.deinitialize(count: Self.steps)
-        counts.deallocate()
+        for octave in 0..<Self.octaves {
+            guard let counts = octaves[octave].load(ordering: .relaxed) else { continue }
+            counts.deinitialize(count: Self.stepsPerOctave)
+            counts.deallocate()
+        }
+        octaves.deinitialize(count: Self.octaves)
+        octaves.deallocate()
+    }
+
+    @inline(never)
+    private borrowing func makeCounts(_ octave: Int) -> Counts {
+        let counts = Counts.allocate(capacity: Self.stepsPerOctave)
+        for step in 0..<Self.stepsPerOctave { (counts + step).initialize(to: Atomic(0)) }
+        // A reader that sees the pointer sees the zeros too.
+        octaves[octave].store(counts, ordering: .releasing)
+        return counts
     }
 
     /// The step that `nanoseconds` falls into.
@@ -45,21 +63,30 @@ public struct LatencyHistogram: ~Copyable, @unchecked Sendable {
 
     /// Counts one duration. The owner's thread only.
     public borrowing func record(nanoseconds: Int64) {
-        let count = counts + Self.step(UInt64(max(nanoseconds, 0)))
+        let step = Self.step(UInt64(max(nanoseconds, 0)))
+        let octave = step / Self.stepsPerOctave
+        let counts = octaves[octave].load(ordering: .relaxed) ?? makeCounts(octave)
+        let count = counts + step % Self.stepsPerOctave
         count.pointee.store(count.pointee.load(ordering: .relaxed) &+ 1, ordering: .relaxed)
     }
 
-    /// Forgets everything. The owner's thread only.
+    /// Forgets everything, and keeps the memory. The owner's thread only.
     public borrowing func reset() {
-        for i in 0..<Self.steps { counts[i].store(0, ordering: .relaxed) }
+        for octave in 0..<Self.octaves {
+            guard let counts = octaves[octave].load(ordering: .relaxed) else { continue }
+            for step in 0..<Self.stepsPerOctave { counts[step].store(0, ordering: .relaxed) }
+        }
     }
 
     /// Adds the counts to `sum`. Any thread.
     public borrowing func add(to sum: inout LatencyDistribution) {
-        for i in 0..<Self.steps {
-            let count = counts[i].load(ordering: .relaxed)
-            sum.counts[i] &+= count
-            sum.total &+= count
+        for octave in 0..<Self.octaves {
+            guard let counts = octaves[octave].load(ordering: .acquiring) else { continue }
+            for step in 0..<Self.stepsPerOctave {
+                let count = counts[step].load(ordering: .relaxed)
+                sum.counts[octave * Self.stepsPerOctave + step] &+= count
+                sum.total &+= count
+            }
         }
     }
 }
