@@ -68,7 +68,10 @@ var targets: [Target] = [
     tests("Telemetry", ["Telemetry", "Bytes", "Platform"]),
     tests(
         "Commands", ["Commands", "Keyspace", "Values", "RESP", "Bytes"],
-        exclude: ["Transcripts", "compare_with_redis.py", "compare_streams.py", "compare_random.py"]),
+        exclude: [
+            "Transcripts", "compare_with_redis.py", "compare_streams.py", "compare_random.py", "compare_randomly.py",
+            "fuzz_restore.py",
+        ]),
     .executableTarget(
         name: "frontend-bench", dependencies: ["Frontend", "RESP", "Platform", "Bytes"], path: "Tests/FrontendBench",
         swiftSettings: optimised),

@@ -132,6 +132,7 @@ extension EventLoop {
     func close(_ connection: Connection) {
         let state = connection.state
         if state.pointee.isClosed { return }
+        let bytes = state.pointee.accountedBytes
         state.pointee.isClosed = true
         state.pointee.isParked = false
         Socket.close(state.pointee.descriptor)
@@ -148,7 +149,7 @@ extension EventLoop {
         remove(connection, at: state.pointee.index)
         statistics.clients.wrappingSubtract(1, ordering: .relaxed)
         group.releaseClient()
-        service.closed(connection)
+        service.closed(connection, holding: bytes)
     }
 
     private func remove(_ connection: Connection, at index: Int) {

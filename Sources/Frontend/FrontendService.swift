@@ -18,8 +18,9 @@ public protocol FrontendService: AnyObject, Sendable {
     func makeConnection(_ seed: consuming ConnectionSeed) -> Connection
     /// The connection is in place; its first bytes are not yet read.
     func opened(_ connection: Connection)
-    /// The connection is gone: nothing more can be sent. Called once for each that was opened.
-    func closed(_ connection: Connection)
+    /// The connection is gone: nothing more can be sent. Called once for each that was opened. Of memory it held, and
+    /// has given back, `bytes`.
+    func closed(_ connection: Connection, holding bytes: Int)
     /// Executes a batch's requests in order and writes their replies. The arguments are valid until this returns.
     ///
     /// When it sets `closeAfterReply` or `closeSoon`, it drops the requests behind and returns `.completed`.
@@ -48,7 +49,7 @@ extension FrontendService {
     public func announce(_ bytes: ByteSlice, of connection: Connection, number: Int) {}
     public func announced(on loop: EventLoop) {}
     public func opened(_ connection: Connection) {}
-    public func closed(_ connection: Connection) {}
+    public func closed(_ connection: Connection, holding bytes: Int) {}
     public func protocolError(_ connection: Connection, _ error: ProtocolError) {}
     public func peerClosed(_ connection: Connection) -> Bool { false }
     public func tick(_ loop: EventLoop) {}

@@ -31,7 +31,7 @@ final class ClientEviction: Sendable {
         if maximum > 0, core.loops.total({ $0.connectionBytes.current }) >= maximum { evict(core, maximum) }
     }
 
-    /// A connection is gone, or was leaving anyway.
+    /// A connection is gone or was leaving anyway.
     func left(_ session: ClientSession) {
         let bytes = session.leavingBytes.exchange(0, ordering: .relaxed)
         if bytes > 0 { leavingBytes.subtract(bytes, ordering: .relaxed) }

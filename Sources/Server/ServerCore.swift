@@ -161,6 +161,7 @@ public final class ServerCore: @unchecked Sendable {
         remote.start(4)
         tier?.start()
         maintenance.start()
+        _ = Reaper.shared
         startupMemory.store(memoryReading().allocated, ordering: .relaxed)
         loops.start()
     }
@@ -394,10 +395,15 @@ extension ServerCore: FrontendService {
         connection.isAuthenticated = !asksForPassword.load(ordering: .relaxed)
     }
 
-    public func closed(_ connection: Connection) {
+    /// What a connection gives back goes unnoticed until the next reading of the memory if it is less.
+    private static let noticedBytes = 32 << 10
+
+    public func closed(_ connection: Connection, holding bytes: Int) {
         guard let session = connection as? ClientSession else { return }
         worker(session.loop).abandon(session)
         clientEviction.left(session)
+        // An older reading would count its memory as in use, and keys would go for it.
+        if bytes >= Self.noticedBytes { forgetMemoryReading() }
         session.endSubscriptions(drains: false)
         tracking.disable(session.tracking)
         session.tracking.detach()

@@ -29,7 +29,7 @@ final class EchoService: FrontendService {
 
     func makeConnection(_ seed: consuming ConnectionSeed) -> Connection { EchoConnection(seed) }
     func opened(_ connection: Connection) { openedCount.wrappingAdd(1, ordering: .relaxed) }
-    func closed(_ connection: Connection) { closedCount.wrappingAdd(1, ordering: .relaxed) }
+    func closed(_ connection: Connection, holding bytes: Int) { closedCount.wrappingAdd(1, ordering: .relaxed) }
     func protocolError(_ connection: Connection, _ error: ProtocolError) { errors.wrappingAdd(1, ordering: .relaxed) }
     func peerClosed(_ connection: Connection) -> Bool { closesHalfClosed }
 

@@ -74,9 +74,12 @@ extension ServerCore {
 
     /// As `usedMemory`, by a reading of this moment.
     var usedMemoryNow: Int {
-        memoryReadings.withLock { $0 = nil }
+        forgetMemoryReading()
         return usedMemory
     }
+
+    /// The next reading is a new one: memory has come or gone that isn't followed between readings.
+    func forgetMemoryReading() { memoryReadings.withLock { $0 = nil } }
 
     /// Bytes that connections hold: their objects and buffers, and what commands keep for them.
     func clientMemory() -> Int { loops.total { $0.connectionBytes.current } }

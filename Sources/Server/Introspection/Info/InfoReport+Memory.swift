@@ -19,6 +19,8 @@ struct MemoryAccount {
     var peakShare: Double { MemoryReading.ratio(reading.allocated, peak) * 100 }
 
     init(_ core: ServerCore) {
+        // Who asks wants to know what is in use now.
+        core.forgetMemoryReading()
         reading = core.memoryReading()
         peak = core.peakMemory.load(ordering: .relaxed)
         startup = core.startupMemory.load(ordering: .relaxed)
