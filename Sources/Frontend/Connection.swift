@@ -44,7 +44,7 @@ open class Connection: @unchecked Sendable {
     public final let parsedBytes = LoopCounter()
     /// Bytes that the service keeps for the connection elsewhere; see `hold`.
     public final let heldBytes = LoopCounter()
-    /// Bytes of output that the client has not taken yet.
+    /// Memory of output that the client has not taken yet.
     public final let outputBytes = LoopCounter()
     /// Runs of bytes that this output is kept in.
     public final let outputBlocks = LoopCounter()

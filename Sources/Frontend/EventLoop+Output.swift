@@ -192,7 +192,7 @@ extension EventLoop {
     func checkOutputLimit(_ connection: Connection) {
         let state = connection.state
         let bytes = state.pointee.pending.count
-        connection.outputBytes.set(bytes)
+        connection.outputBytes.set(state.pointee.pending.memoryBytes)
         connection.outputBlocks.set(state.pointee.pending.blockCount)
         account(connection)
         let limit = core.pointee.settings.outputLimits[state.pointee.outputClass.rawValue]

@@ -5,48 +5,71 @@ import RESP
 
 /// Output that the socket would not take yet: blocks in order, some shared with others, sent from where they are.
 ///
-/// Small output is gathered in the last block if that is the queue's own. Owned by the connection's loop.
-struct OutputQueue: ~Copyable {
+/// Small output is gathered in memory of the queue's own, of which several blocks may be parts: what lies between large
+/// shared values fills one page, not one each. Owned by the connection's loop.
+package struct OutputQueue: ~Copyable {
     private struct Block {
         let bytes: SharedBytes
         var start: Int
         var end: Int
-        /// Made here for gathering: nobody else has seen it, so its rest may be written.
-        let isOwn: Bool
+        let isGathered: Bool
     }
 
-    /// What a gathering block has room for.
-    private static let blockBytes = 16 << 10
+    /// Memory for gathering is allocated by so much.
+    private static let pageBytes = 16 << 10
     /// Parts of one sendmsg. 64 of 16 KiB are a megabyte: more than a socket's buffer takes at once.
     private static let partsPerSend = 64
 
     private var blocks: [Block] = []
     private var head = 0
+    /// Where small output is gathered, and how far it is used. Nobody else writes to it.
+    private var page: SharedBytes?
+    private var pageUsed = 0
     /// Bytes not yet sent.
-    private(set) var count = 0
+    package private(set) var count = 0
 
-    var isEmpty: Bool { count == 0 }
+    package init() {}
+
+    /// Memory that the queue holds, shared blocks counted with the part that is to be sent.
+    package var memoryBytes: Int {
+        count + (page.map { $0.count - pageUsed } ?? 0) + blocks.count * MemoryLayout<Block>.stride
+    }
+
+    package var isEmpty: Bool { count == 0 }
     var blockCount: Int { blocks.count - head }
 
-    /// Whether the last block is the queue's own.
-    private var isGathering: Bool { head < blocks.count && blocks[blocks.count - 1].isOwn }
+    /// Whether the last block can grow.
+    private var isGathering: Bool { head < blocks.count && blocks[blocks.count - 1].isGathered }
 
     /// Appends a copy.
-    mutating func append(_ bytes: ByteSlice) {
+    package mutating func append(_ bytes: ByteSlice) {
         guard bytes.count > 0 else { return }
         count += bytes.count
         var rest = bytes
-        if let last = blocks.last, head < blocks.count, last.isOwn {
-            let fits = min(last.bytes.count - last.end, rest.count)
-            // `isOwn`: nobody else has the block.
-            last.bytes.withUnsafeMutableBytes { _ = memcpy($0 + last.end, rest.base, fits) }
-            blocks[blocks.count - 1].end += fits
-            rest = rest.dropFirst(fits)
+        if let page, pageUsed < page.count {
+            let fitting = rest.prefix(page.count - pageUsed)
+            gather(fitting, in: page)
+            rest = rest.dropFirst(fitting.count)
         }
         guard rest.count > 0 else { return }
-        let block = SharedBytes(uninitializedCount: max(Self.blockBytes, rest.count))
-        block.withUnsafeMutableBytes { _ = memcpy($0, rest.base, rest.count) }
-        blocks.append(Block(bytes: block, start: 0, end: rest.count, isOwn: true))
+        let fresh = SharedBytes(uninitializedCount: max(Self.pageBytes, rest.count))
+        page = fresh
+        pageUsed = 0
+        gather(rest, in: fresh)
+    }
+
+    /// Appends a copy to the page, which has room for it.
+    private mutating func gather(_ bytes: ByteSlice, in page: SharedBytes) {
+        // Nobody else has seen what lies behind `pageUsed`.
+        page.withUnsafeMutableBytes { _ = memcpy($0 + pageUsed, bytes.base, bytes.count) }
+        let start = pageUsed
+        pageUsed += bytes.count
+        // The last block ends where the page was used up to if it is one of this page.
+        if isGathering, blocks[blocks.count - 1].bytes === page {
+            blocks[blocks.count - 1].end = pageUsed
+        } else {
+            blocks.append(Block(bytes: page, start: start, end: pageUsed, isGathered: true))
+        }
     }
 
     /// Small parts of shared blocks that are kept by reference. What comes behind them is gathered.
@@ -54,11 +77,11 @@ struct OutputQueue: ~Copyable {
 
     /// Appends a part of a shared block: by reference if it is large, or if hardly anything waits yet, so that a
     /// message that many connections get needs no block of each.
-    mutating func append(_ bytes: SharedBytes, _ range: Range<Int>) {
+    package mutating func append(_ bytes: SharedBytes, _ range: Range<Int>) {
         if range.count < 1024, blockCount >= Self.smallReferences || isGathering { return append(bytes.slice[range]) }
         guard range.count > 0 else { return }
         count += range.count
-        blocks.append(Block(bytes: bytes, start: range.lowerBound, end: range.upperBound, isOwn: false))
+        blocks.append(Block(bytes: bytes, start: range.lowerBound, end: range.upperBound, isGathered: false))
     }
 
     /// Appends what `writer` holds, without its first `sent` bytes.
@@ -84,7 +107,7 @@ struct OutputQueue: ~Copyable {
     }
 
     /// Sends once as much as the socket takes.
-    mutating func send(to fd: Int32) -> Transfer {
+    package mutating func send(to fd: Int32) -> Transfer {
         let transfer = withUnsafeTemporaryAllocation(of: iovec.self, capacity: Self.partsPerSend) { parts in
             var used = 0
             while used < Self.partsPerSend, head + used < blocks.count {
@@ -124,5 +147,7 @@ struct OutputQueue: ~Copyable {
         blocks = []
         head = 0
         count = 0
+        page = nil
+        pageUsed = 0
     }
 }
