@@ -105,10 +105,12 @@ open class Connection: @unchecked Sendable {
         }
     }
 
-    /// Any thread: bytes of memory of the connection's own objects, buffers not counted.
-    public final var footprintBytes: Int {
+    /// Any thread: bytes of memory of the connection's own objects, buffers not counted. Set before it is listed.
+    final var footprintBytes = 0
+
+    final func noteFootprint() {
         // Both lie in one block of the allocator each.
-        firn_block_size(Unmanaged.passUnretained(self).toOpaque()) + firn_block_size(state)
+        footprintBytes = firn_block_size(Unmanaged.passUnretained(self).toOpaque()) + firn_block_size(state)
     }
 
     /// Any thread: all memory of the connection.

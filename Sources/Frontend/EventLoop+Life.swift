@@ -111,6 +111,7 @@ extension EventLoop {
             loop: self, descriptor: fd, id: group.nextIdentifier(), peer: peer, local: Socket.localAddress(fd))
         let connection = service.makeConnection(seed)
         let state = connection.state
+        connection.noteFootprint()
         state.pointee.index = core.pointee.connections.count
         core.pointee.connections.append(connection)
         registry.withLock { $0.append(connection) }

@@ -91,10 +91,21 @@ public struct KeyTable {
     /// Brings the first record with this tag into the cache.
     @inlinable
     public func prefetchRecord(_ tag: UInt32) {
-        guard let slots else { return }
+        if let record = first(tag) { firn_prefetch(record.raw) }
+    }
+
+    /// The same with what that record refers to.
+    @inlinable
+    public func prefetchValue(_ tag: UInt32) { first(tag)?.prefetchValue() }
+
+    @inlinable
+    @inline(__always)
+    func first(_ tag: UInt32) -> Record? {
+        guard let slots else { return nil }
         var index = home(tag)
         while slots[index] != 0, slots[index] &>> 43 < UInt64(tag) { index &+= 1 }
-        if slots[index] &>> 43 == UInt64(tag), slots[index] != 0 { firn_prefetch(Slot(bits: slots[index]).record.raw) }
+        let bits = slots[index]
+        return bits != 0 && bits &>> 43 == UInt64(tag) ? Slot(bits: bits).record : nil
     }
 
     /// The index of the key's slot, or -1. Expected O(1): two to three slots in one or two cache lines.

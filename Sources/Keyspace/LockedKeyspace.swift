@@ -122,6 +122,14 @@ public struct LockedKeyspace: ~Copyable {
         locks[position.shard].lock.unlock()
     }
 
+    /// Brings what that record refers to into the cache, in the same way.
+    @inlinable
+    public func prefetchValue(_ position: Position, database: Int) {
+        guard locks[position.shard].lock.tryLock() else { return }
+        partitions[store.map[database] &* Position.shardCount &+ position.shard].table.prefetchValue(position.tag)
+        locks[position.shard].lock.unlock()
+    }
+
     // MARK: Reading
 
     /// The key's entry for a command that reads its value: counts a hit or miss and leaves a trace of the access.

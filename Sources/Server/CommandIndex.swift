@@ -27,9 +27,14 @@ public final class CommandIndex: @unchecked Sendable {
         /// Refused while memory is short, and marked as a write of data.
         let isDenied: Bool
         let hasSubcommands: Bool
+        /// Its keys' values are collections.
+        let takesCollections: Bool
         let body: (@Sendable (inout CommandContext) -> Void)?
         /// Where the keys' need depends on the arguments; else `singleNeed` says it.
         let decide: (@Sendable (Arguments) -> KeyNeed)?
+        /// Where the keys are: by a plan of the row's own, else by specifications.
+        let plan: (@Sendable (Arguments, _ database: Int, _ uses: inout [KeyUse]) -> Void)?
+        let keys: [KeySpec]
         public let row: CommandRow
         /// "get", "config|get".
         public let fullName: String
@@ -37,9 +42,6 @@ public final class CommandIndex: @unchecked Sendable {
         public let subcommands: [Int]
         /// The container's entry, for a subcommand.
         public let parent: Int?
-
-        /// What the call needs of its keys, unless the row has a plan of its own.
-        func need(_ arguments: Arguments) -> KeyNeed { decide?(arguments) ?? singleNeed }
     }
 
     /// A place in the table of top-level names.
@@ -130,18 +132,23 @@ public final class CommandIndex: @unchecked Sendable {
         }
         var need = KeyNeed.value
         var decide: (@Sendable (Arguments) -> KeyNeed)?
+        var plan: (@Sendable (Arguments, Int, inout [KeyUse]) -> Void)?
         switch row.plan {
         case .specified(let fixed):
             need = fixed
             // Names of shard channels have specifications, though they are no keys.
             if row.keys.allSatisfy({ $0.flags.contains(.notKey) }) { shape = .none }
         case .deciding(let how): decide = how
-        case .custom: shape = .general
+        case .custom(let own):
+            plan = own
+            shape = .general
         }
         return Entry(
             arity: row.arity, flags: row.flags, number: number, shape: shape, singleNeed: need,
-            isDenied: row.flags.contains(.denyOOM), hasSubcommands: !subcommands.isEmpty, body: row.body,
-            decide: decide, row: row, fullName: fullName, subcommands: subcommands, parent: parent)
+            isDenied: row.flags.contains(.denyOOM), hasSubcommands: !subcommands.isEmpty,
+            takesCollections: [.list, .set, .sortedSet, .hash, .stream, .geo].contains(row.group), body: row.body,
+            decide: decide, plan: plan, keys: row.keys, row: row, fullName: fullName, subcommands: subcommands,
+            parent: parent)
     }
 
     private static func lowercase(_ name: [UInt8]) -> [UInt8] { name.map(asciiLowercase) }
@@ -217,4 +224,14 @@ public final class CommandIndex: @unchecked Sendable {
 
     /// The name that a top-level command goes by (after a rename).
     public func name(of number: Int) -> [UInt8] { names[number] }
+}
+
+extension UnsafePointer<CommandIndex.Entry> {
+    /// What the call needs of its keys, unless the row has a plan of its own. (Not of the entry itself, which would be
+    /// copied for a call of one of its closures.)
+    @inline(__always)
+    func need(_ arguments: Arguments) -> KeyNeed {
+        if let decide = pointee.decide { return decide(arguments) }
+        return pointee.singleNeed
+    }
 }

@@ -80,7 +80,7 @@ struct KeyPreparation: ~Copyable {
             context.declaredKeys = 1
             single = position.shard
             if tier == nil || context.keyspace.isResident(ref) { return .ready }
-            let need = entry.pointee.need(context.arguments)
+            let need = entry.need(context.arguments)
             if need == .overwrite, !context.keyspace.notifies(.new) { return .ready }
             needs.removeAll(keepingCapacity: true)
             // Whether the key is new is an event if somebody wants to know.
@@ -110,8 +110,13 @@ struct KeyPreparation: ~Copyable {
         refs.removeAll(keepingCapacity: true)
         var database = context.database
         for command in transaction.commands {
-            let arguments = command.words.arguments
-            if command.entry.pointee.shape != .none {
+            let arguments = command.arguments
+            switch command.entry.pointee.shape {
+            case .none: break
+            case .single:
+                let use = KeyUse(argument: 1, database: database, need: command.entry.need(arguments))
+                add(use, arguments[1], command.position, &context)
+            case .general:
                 // Where arguments don't say where the keys are, the command has none and says what is wrong.
                 _ = add(command.entry, arguments, database, &context)
             }
@@ -164,30 +169,40 @@ struct KeyPreparation: ~Copyable {
         _ context: inout CommandContext
     ) -> Bool {
         indices.removeAll(keepingCapacity: true)
-        let first = uses.count
-        switch entry.pointee.row.plan {
-        case .custom(let plan):
-            plan(arguments, database, &uses)
+        let placement = context.keyspace.store.placement
+        if let plan = entry.pointee.plan {
+            var found: [KeyUse] = []
+            plan(arguments, database, &found)
             // A plan can't know how many databases there are; the command replies to a number that is too large.
             let databases = context.keyspace.store.databases
-            uses.removeAll { $0.database >= databases }
-        case .specified, .deciding:
-            guard entry.pointee.row.keyIndices(arguments, into: &indices) else { return false }
-            let need = entry.pointee.need(arguments)
-            for index in indices { uses.append(KeyUse(argument: index, database: database, need: need)) }
-        }
-        let store = context.keyspace.store
-        // Whether a key is new is an event if somebody wants to know.
-        let tellsNew = context.keyspace.notifies(.new)
-        for use in uses[first...] {
-            let bytes = use.key(arguments)
-            context.keys.append(
-                KeyRef(bytes: bytes, position: store.placement.position(of: bytes), space: use.database))
-            needs.append(use.need == .overwrite && tellsNew ? .presence : use.need)
+            for use in found where use.database < databases {
+                let key = use.key(arguments)
+                add(use, key, placement.position(of: key), &context)
+            }
+        } else {
+            for specification in entry.pointee.keys {
+                guard specification.append(arguments, to: &indices) else { return false }
+            }
+            let need = entry.need(arguments)
+            for index in indices {
+                let key = arguments[index]
+                let use = KeyUse(argument: index, database: database, need: need)
+                add(use, key, placement.position(of: key), &context)
+            }
         }
         context.declaredKeys = context.keys.count
         if let late = context.late { add(late, &context) }
         return true
+    }
+
+    @inline(__always)
+    private mutating func add(
+        _ use: KeyUse, _ key: ByteSlice, _ position: Position, _ context: inout CommandContext
+    ) {
+        uses.append(use)
+        context.keys.append(KeyRef(bytes: key, position: position, space: use.database))
+        // Whether a key is new is an event if somebody wants to know.
+        needs.append(use.need == .overwrite && context.keyspace.notifies(.new) ? .presence : use.need)
     }
 
     private mutating func add(_ late: LateKeys, _ context: inout CommandContext) {

@@ -31,6 +31,8 @@ final class LoopWorker: @unchecked Sendable {
     /// Keys whose memory was fetched ahead, in the order in which their requests will run.
     private let ahead = UnsafeMutablePointer<KeyAhead>.allocate(capacity: stride)
     private var aheadCount = 0
+    /// The last batch ended with a command on collections: likely the next ones are such too.
+    private var expectsCollections = false
     /// Those below have run, or will not.
     private var aheadNext = 0
     /// Where the running call's reply begins: messages that come before it are no part of it.
@@ -89,6 +91,8 @@ final class LoopWorker: @unchecked Sendable {
         }
         context.pointee.caller = nil
         context.pointee.keyspace.actor = nil
+        let last = session.lastCommand.load(ordering: .relaxed)
+        expectsCollections = last >= 0 && index[last].pointee.takesCollections
         if session.readAhead > 0 { session.readAhead = max(0, session.readAhead - executed) }
         // What was fetched for a batch lies in memory that the next one may use for something else.
         if count > 1 { aheadCount = 0 }
@@ -123,8 +127,9 @@ final class LoopWorker: @unchecked Sendable {
     //
     // A miss in the cache costs more than everything else a GET does. So the processor is told of the keys of several
     // requests, the next of a pipeline or one from each of several connections, before the first of them runs: first
-    // of their partitions, then of their slots, then of their records. The misses of one step overlap. Taking the
-    // first argument for a key is right nearly always, and harmless where it is wrong.
+    // of their partitions, then of their slots, then of their records, and, if the last command was one on
+    // collections, of what the records refer to. The misses of one step overlap. Taking the first argument for a key is
+    // right nearly always, and harmless where it is wrong.
 
     /// Requests whose memory is fetched ahead at a time.
     private static let stride = 16
@@ -166,18 +171,28 @@ final class LoopWorker: @unchecked Sendable {
     private func fetch() {
         let database = context.pointee.database
         aheadNext = 0
-        for number in 0..<aheadCount {
+        // Calls one after the other are often on the same key.
+        for number in 0..<aheadCount where !isRepeated(number) {
             context.pointee.keyspace.prefetchSlot(ahead[number].position, database: database)
         }
-        for number in 0..<aheadCount {
+        for number in 0..<aheadCount where !isRepeated(number) {
             context.pointee.keyspace.prefetchRecord(ahead[number].position, database: database)
         }
+        guard expectsCollections else { return }
+        for number in 0..<aheadCount where !isRepeated(number) {
+            context.pointee.keyspace.prefetchValue(ahead[number].position, database: database)
+        }
+    }
+
+    @inline(__always)
+    private func isRepeated(_ number: Int) -> Bool {
+        number > 0 && ahead[number].position == ahead[number - 1].position
     }
 
     /// The place of the call's first argument if it was fetched ahead. The same memory means the same key: buffers
     /// keep what they hold until all that was announced of it has run.
     @inline(__always)
-    private func takeAhead(_ arguments: Arguments) -> Position? {
+    func takeAhead(_ arguments: Arguments) -> Position? {
         guard aheadNext < aheadCount, arguments.count > 1 else { return nil }
         let key = arguments[1]
         for number in aheadNext..<aheadCount where ahead[number].key.base == key.base {

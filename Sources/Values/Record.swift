@@ -327,6 +327,13 @@ public struct Record: @unchecked Sendable {
     @inlinable
     public var collection: CollectionValue? { isCollection ? collectionReference.takeUnretainedValue() : nil }
 
+    /// Brings what the record refers to into the cache: a collection or a block.
+    @inlinable
+    public func prefetchValue() {
+        guard flags & (Flag.external | Flag.collection) != 0 else { return }
+        firn_prefetch(valueAddress.loadUnaligned(as: UnsafeRawPointer.self))
+    }
+
     /// What OBJECT ENCODING answers.
     public var encodingName: StaticString { collection?.encodingName ?? encoding.name }
 

@@ -64,23 +64,24 @@ private struct Additions {
         return score == old ? .same(score) : .updates(score)
     }
 
-    /// Takes the pairs from `pair` on that change nothing. Returns the first that does.
-    mutating func pass(from pair: Int, in value: SortedSetValue) -> Int {
-        for pair in pair..<scores.count {
-            switch outcome(of: pair, in: value) {
+    /// Takes the pairs from the first on that change nothing. Returns the one that does, and what comes of it.
+    mutating func pass(in value: SortedSetValue) -> (pair: Int, outcome: Addition)? {
+        for pair in 0..<scores.count {
+            let outcome = outcome(of: pair, in: value)
+            switch outcome {
             case .nothing: continue
             case .notANumber: isNotANumber = true
             case .same(let same): score = same
-            case .updates, .adds: return pair
+            case .updates, .adds: return (pair, outcome)
             }
         }
-        return scores.count
+        return nil
     }
 
-    /// Carries out the pairs from `pair` on.
-    mutating func apply(from pair: Int, to value: SortedSetValue) {
-        for pair in pair..<scores.count {
-            switch outcome(of: pair, in: value) {
+    /// Carries out the pairs from `first` on, of which the outcome is known if it is given.
+    mutating func apply(from first: Int, _ known: Addition? = nil, to value: SortedSetValue) {
+        for pair in first..<scores.count {
+            switch pair == first ? known ?? outcome(of: pair, in: value) : outcome(of: pair, in: value) {
             case .nothing: continue
             // Only INCR can come to that, which has one pair: then nothing has been changed.
             case .notANumber: isNotANumber = true
@@ -153,9 +154,8 @@ extension SortedSetCommands {
                 call.store(call.key, value, .sortedSet, event)
             }
         case .found(let entry, let value):
-            let pair = additions.pass(from: 0, in: value)
-            if pair < scores.count {
-                call.change(entry, value, call.key, .sortedSet, event) { additions.apply(from: pair, to: $0) }
+            if let (pair, outcome) = additions.pass(in: value) {
+                call.change(entry, value, call.key, .sortedSet, event) { additions.apply(from: pair, outcome, to: $0) }
             }
         }
         additions.reply(call.reply)

@@ -12,6 +12,8 @@ final class ExclusiveRun: @unchecked Sendable {
 
     let session: ClientSession
     let commands: [QueuedCommand]
+    /// Where their arguments are.
+    private let requests: StoredRequests
     /// The reply, kept until it is complete.
     let reply: UnsafeMutablePointer<ReplyWriter>
     /// The time of the whole transaction, unix milliseconds.
@@ -31,9 +33,10 @@ final class ExclusiveRun: @unchecked Sendable {
     /// The keys that its body has asked for. Nobody changes values, so the rounds end by themselves.
     var late: LateKeys?
 
-    init(_ session: ClientSession, _ commands: [QueuedCommand], version: Int) {
+    init(_ session: ClientSession, _ transaction: Transaction, version: Int) {
         self.session = session
-        self.commands = commands
+        commands = transaction.commands
+        requests = transaction.requests
         reply = .allocate(capacity: 1)
         reply.initialize(to: ReplyWriter())
         reply.pointee.version = version

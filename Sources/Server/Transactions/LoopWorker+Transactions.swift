@@ -29,8 +29,12 @@ extension LoopWorker {
         // Only a client with a transaction is in MULTI.
         guard let transaction = session.transaction else { preconditionFailure("MULTI without a transaction") }
         guard entry.pointee.flags.contains(.runsQueue) else {
-            let words = StoredArguments(context.pointee.arguments)
-            session.queue(QueuedCommand(entry: entry, words: words), in: transaction)
+            let arguments = context.pointee.arguments
+            let position =
+                entry.pointee.shape != .single
+                ? Position(bits: 0)
+                : takeAhead(arguments) ?? core.store.placement.position(of: arguments[1])
+            session.queue(entry, arguments, position)
             context.pointee.reply.pointee.raw("+QUEUED\r\n")
             return true
         }
@@ -69,7 +73,7 @@ extension LoopWorker {
             return true
         }
         if transaction.needsGate {
-            let run = ExclusiveRun(session, transaction.commands, version: reply.pointee.version)
+            let run = ExclusiveRun(session, transaction, version: reply.pointee.version)
             transaction.run = run
             _ = park(session, .exclusive)
             core.gate.enter(run)
@@ -149,7 +153,7 @@ extension LoopWorker {
     // MARK: One of the queue
 
     func begin(_ command: QueuedCommand, _ session: ClientSession) -> QueuedStart {
-        context.pointee.arguments = command.words.arguments
+        context.pointee.arguments = command.arguments
         context.pointee.database = session.database.load(ordering: .relaxed)
         session.lastCommand.store(command.entry.pointee.number, ordering: .relaxed)
         let reply = context.pointee.reply

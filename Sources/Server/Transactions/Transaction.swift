@@ -1,4 +1,5 @@
 import Commands
+import Keyspace
 import RESP
 import Synchronization
 
@@ -6,7 +7,10 @@ import Synchronization
 struct QueuedCommand: @unchecked Sendable {
     // @unchecked: immutable; the index outlives all connections.
     let entry: UnsafePointer<CommandIndex.Entry>
-    let words: StoredArguments
+    /// In the transaction's `requests`.
+    let arguments: Arguments
+    /// Where its only key belongs, if the command has one, argument 1.
+    let position: Position
 
     /// Whether it can run under the locks of its keys, as part of a transaction: see `ExclusiveGate` for the others.
     var runsUnderLocks: Bool {
@@ -18,9 +22,14 @@ struct QueuedCommand: @unchecked Sendable {
 
 /// What MULTI and WATCH have begun on a connection. Its loop's alone.
 final class Transaction {
+    /// Room for so many commands is kept from one transaction to the next.
+    private static let keptCommands = 64
+
     /// A command was refused when it was to be queued: EXEC runs none.
     var isFlagged = false
     private(set) var commands: [QueuedCommand] = []
+    /// Where their arguments are.
+    private(set) var requests = StoredRequests()
     /// The flags of all queued commands together.
     private(set) var flags: CommandFlags = []
     /// One of the commands can't run under locks.
@@ -31,17 +40,20 @@ final class Transaction {
     /// EXEC, while it waits for the exclusive gate or runs behind it.
     var run: ExclusiveRun?
 
-    func append(_ command: QueuedCommand) {
+    func append(_ entry: UnsafePointer<CommandIndex.Entry>, _ arguments: Arguments, _ position: Position) {
+        let command = QueuedCommand(entry: entry, arguments: requests.append(arguments), position: position)
         commands.append(command)
-        flags.formUnion(command.entry.pointee.flags)
+        flags.formUnion(entry.pointee.flags)
         if !command.runsUnderLocks { needsGate = true }
-        argumentBytes += command.words.byteCount + 8 * command.words.arguments.count
+        argumentBytes = arguments.buffer.reduce(argumentBytes) { $0 + $1.count + 8 }
     }
 
     /// Forgets everything but the watches, which stand in tables that need locks.
     func forgetCommands() {
         isFlagged = false
-        commands = []
+        commands.removeAll(keepingCapacity: commands.count <= Self.keptCommands)
+        // Behind the gate they are still read if their connection ends.
+        if isKnownUniquelyReferenced(&requests) { requests.removeAll() } else { requests = StoredRequests() }
         flags = []
         needsGate = false
         argumentBytes = 0
@@ -62,16 +74,20 @@ extension ClientSession {
         queuedCommands.store(0, ordering: .relaxed)
     }
 
-    func queue(_ command: QueuedCommand, in transaction: Transaction) {
+    /// `position`: where its key belongs, if it has a single one.
+    func queue(_ entry: UnsafePointer<CommandIndex.Entry>, _ arguments: Arguments, _ position: Position) {
         // What will not run needs no memory.
-        if transaction.isFlagged || hasBrokenWatch.load(ordering: .relaxed) { return }
-        transaction.append(command)
+        guard let transaction, !transaction.isFlagged, !hasBrokenWatch.load(ordering: .relaxed) else { return }
+        transaction.append(entry, arguments, position)
         queuedCommands.store(transaction.commands.count, ordering: .relaxed)
         noteQueued(bytes: transaction.argumentBytes)
     }
 
     private func noteQueued(bytes: Int) {
-        hold(bytes - queuedBytes.exchange(bytes, ordering: .relaxed))
+        // The loop is the only one that writes it.
+        let more = bytes - queuedBytes.load(ordering: .relaxed)
+        queuedBytes.store(bytes, ordering: .relaxed)
+        hold(more)
     }
 
     /// Ends the transaction, run or not, and all watches.

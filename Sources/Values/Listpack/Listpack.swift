@@ -206,6 +206,13 @@ public struct Listpack: @unchecked Sendable {
         }
     }
 
+    /// The value at `at` as a little-endian number, if it is a string of eight bytes.
+    @inline(__always)
+    func eightBytes(_ at: Int) -> UInt64? {
+        guard load(at) == 0x88 else { return nil }
+        return UInt64(littleEndian: base.loadUnaligned(fromByteOffset: at + 1, as: UInt64.self))
+    }
+
     /// Calls `body` with the value's bytes, valid during the call; an integer is written out first.
     public func withBytes<R, E: Error>(_ at: Int, _ body: (ByteSlice) throws(E) -> R) throws(E) -> R {
         try item(at).withBytes(body)
@@ -219,19 +226,6 @@ public struct Listpack: @unchecked Sendable {
         case .bytes(let slice): number == nil && slice == text
         case .integer(let value): value == number
         }
-    }
-
-    /// The offset of the first entry from `from` on that is `text`, looking at every `stride`-th; nil if none is.
-    /// O(bytes).
-    public func find(_ text: ByteSlice, from: Int? = nil, stride: Int = 1) -> Int? {
-        let number = StringForm.canonicalInteger(text)
-        var at = from ?? first
-        let end = self.end
-        while at < end {
-            if equals(at, text, number) { return at }
-            at = advance(at, by: stride)
-        }
-        return nil
     }
 
     // MARK: Changing
@@ -361,7 +355,7 @@ public struct Listpack: @unchecked Sendable {
     // MARK: Encoding
 
     @inline(__always)
-    private func load(_ at: Int) -> UInt8 { base.load(fromByteOffset: at, as: UInt8.self) }
+    func load(_ at: Int) -> UInt8 { base.load(fromByteOffset: at, as: UInt8.self) }
 
     private func loadNumber(_ at: Int, _ bytes: Int) -> UInt64 {
         var value: UInt64 = 0

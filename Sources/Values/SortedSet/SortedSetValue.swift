@@ -125,7 +125,12 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
         }
     }
 
+    @inline(__always)
     static func pageScore(_ page: Listpack, _ at: Int) -> Double {
+        page.eightBytes(at).map { Double(bitPattern: $0) } ?? oddPageScore(page, at)
+    }
+
+    private static func oddPageScore(_ page: Listpack, _ at: Int) -> Double {
         guard let score = binaryScore(page, at) else { preconditionFailure("an entry that is no binary score") }
         return score
     }
