@@ -163,31 +163,18 @@ final class CommandHarness {
         context.keyspace.now = now
         context.keyspace.accessClock.seconds = UInt32(truncatingIfNeeded: now / 1000)
         context.keys.removeAll()
-        // A plan can't know how many databases there are: a key in one that isn't is left out, the command replies.
-        for use in Self.uses(row, arguments, database) where use.database < store.databases {
+        var uses: [KeyUse] = []
+        var indices: [Int] = []
+        // Where the arguments don't say where the keys are, the command has none.
+        _ = row.appendUses(
+            arguments, database: database, databases: store.databases, room: &indices, to: &uses)
+        for use in uses {
             context.keys.append(context.keyspace.ref(use.key(arguments), database: use.database))
         }
         context.declaredKeys = context.keys.count
         if let late = context.late {
             for index in 0..<late.count { context.keys.append(context.keyspace.ref(late[index], database: database)) }
         }
-    }
-
-    /// The keys of a call with their needs, in the order in which the command gets them.
-    static func uses(_ row: CommandRow, _ arguments: RESP.Arguments, _ database: Int) -> [KeyUse] {
-        var uses: [KeyUse] = []
-        var indices: [Int] = []
-        switch row.plan {
-        case .custom(let plan): plan(arguments, database, &uses)
-        case .specified(let need):
-            _ = row.keyIndices(arguments, into: &indices)
-            uses = indices.map { KeyUse(argument: $0, database: database, need: need) }
-        case .deciding(let decide):
-            _ = row.keyIndices(arguments, into: &indices)
-            let need = decide(arguments)
-            uses = indices.map { KeyUse(argument: $0, database: database, need: need) }
-        }
-        return uses
     }
 
     /// Selects an LRU or LFU policy, in the settings and the access clock.
