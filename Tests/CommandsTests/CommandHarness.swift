@@ -163,18 +163,24 @@ final class CommandHarness {
         context.keyspace.now = now
         context.keyspace.accessClock.seconds = UInt32(truncatingIfNeeded: now / 1000)
         context.keys.removeAll()
-        var uses: [KeyUse] = []
-        var indices: [Int] = []
-        // Where the arguments don't say where the keys are, the command has none.
-        _ = row.appendUses(
-            arguments, database: database, databases: store.databases, room: &indices, to: &uses)
-        for use in uses {
+        for use in Self.uses(row, arguments, database, databases: store.databases) {
             context.keys.append(context.keyspace.ref(use.key(arguments), database: use.database))
         }
         context.declaredKeys = context.keys.count
         if let late = context.late {
             for index in 0..<late.count { context.keys.append(context.keyspace.ref(late[index], database: database)) }
         }
+    }
+
+    /// The keys of a call with their needs, in the order in which the command gets them. Where the arguments don't say
+    /// where the keys are, the command has none.
+    static func uses(
+        _ row: CommandRow, _ arguments: RESP.Arguments, _ database: Int, databases: Int = .max
+    ) -> [KeyUse] {
+        var uses: [KeyUse] = []
+        var indices: [Int] = []
+        _ = row.appendUses(arguments, database: database, databases: databases, room: &indices, to: &uses)
+        return uses
     }
 
     /// Selects an LRU or LFU policy, in the settings and the access clock.

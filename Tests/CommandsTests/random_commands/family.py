@@ -43,8 +43,8 @@ class Family:
 def dump(server, name):
     server.file.write(b"*2\r\n$4\r\nDUMP\r\n$%d\r\n%s\r\n" % (len(name), name.encode()))
     server.file.flush()
-    count = int(server.file.readline()[1:])
-    return server.file.read(count + 2)[:-2] if count >= 0 else None
+    head = server.file.readline()
+    return None if head in (b"$-1\r\n", b"_\r\n") else server.file.read(int(head[1:]) + 2)[:-2]
 
 
 def exchange_payloads(servers, names):
