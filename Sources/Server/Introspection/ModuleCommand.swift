@@ -4,8 +4,8 @@ import RESP
 /// MODULE of a server that takes no modules, as clients that ask for what is loaded expect it: none is, none can be.
 enum ModuleCommand {
     static let row = CommandRow(
-        "module", arity: -2, [], .slow, group: .server, since: "4.0.0", summary: "Tells of the modules: there are none.",
-        complexity: "See the subcommands.",
+        "module", arity: -2, [], .slow, group: .server, since: "4.0.0",
+        summary: "Tells of the modules: there are none.", complexity: "See the subcommands.",
         subcommands: [
             CommandRow(
                 "list", arity: 2, [.admin, .noScript], [.admin, .slow, .dangerous], group: .server, since: "4.0.0",

@@ -66,8 +66,8 @@ import Testing
         let failed = Reply.error("ERR Error loading the extension. Please check the server logs.")
         #expect(try open.call("module", "load", "/m.so", "argument") == failed)
         #expect(try open.call("module", "loadex", "/m.so", "config", "a", "b", "args", "c") == failed)
-        #expect(
-            try open.call("module", "unload", "m") == .error("ERR Error unloading module: no such module with that name"))
+        let unknown = Reply.error("ERR Error unloading module: no such module with that name")
+        #expect(try open.call("module", "unload", "m") == unknown)
         #expect(try open.call("module", "help").elements.first?.text?.hasPrefix("MODULE <subcommand>") == true)
         #expect(try open.call("module", "x").text == "ERR unknown subcommand 'x'. Try MODULE HELP.")
         // DEBUG has a directive of its own.
