@@ -277,7 +277,7 @@ public struct CommandRow: Sendable {
     /// appended, if the arguments don't say where they are: the command has none then and says what is wrong.
     ///
     /// A plan can't know how many databases there are: a key in one that isn't is left out, the command replies to the
-    /// number. `indices` is room to work in, which a caller on the hot path keeps.
+    /// number. `indices` is room to work in. `KeyPreparation.add` does the same where it is hot.
     public func appendUses(
         _ arguments: Arguments, database: Int, databases: Int, room indices: inout [Int], to uses: inout [KeyUse]
     ) -> Bool {
