@@ -69,8 +69,7 @@ var targets: [Target] = [
     tests(
         "Commands", ["Commands", "Keyspace", "Values", "RESP", "Bytes"],
         exclude: [
-            "Transcripts", "compare_with_redis.py", "compare_streams.py", "compare_random.py", "compare_randomly.py",
-            "fuzz_restore.py",
+            "Transcripts", "compare_with_redis.py", "compare_random.py", "random_commands", "fuzz_restore.py",
         ]),
     .executableTarget(
         name: "frontend-bench", dependencies: ["Frontend", "RESP", "Platform", "Bytes"], path: "Tests/FrontendBench",

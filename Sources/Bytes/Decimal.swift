@@ -148,12 +148,13 @@ public enum Decimal {
         return firn_parse_double(text.base, text.count, &value) != 0 ? value : nil
     }
 
-    /// The number that `text` spells for SORT: strtod's rules up to the end or a NUL byte, leading space allowed,
-    /// nothing is zero; nil for anything else, NaN and what is out of range.
-    public static func scanDouble(_ text: ByteSlice) -> Double? {
+    /// The number that `text` spells for SORT and as a bound of scores: strtod's rules up to the end or a NUL byte,
+    /// leading space allowed, nothing is zero; nil for anything else and NaN. What is out of range is an infinity or
+    /// about zero if that `clamps`, else nil.
+    public static func scanDouble(_ text: ByteSlice, clamps: Bool) -> Double? {
         if text.count <= 15, let integer = parseInt64(text) { return Double(integer) }
         var value = 0.0
-        return firn_scan_double(text.base, text.count, &value) != 0 ? value : nil
+        return firn_scan_double(text.base, text.count, clamps ? 1 : 0, &value) != 0 ? value : nil
     }
 
     /// The number that the whole of `text` spells as strtold reads it, or nil, as `parseDouble`; at most 5119 bytes.

@@ -34,14 +34,14 @@ int firn_parse_double(const uint8_t *text, size_t count, double *value) {
   return 1;
 }
 
-int firn_scan_double(const uint8_t *text, size_t count, double *value) {
+int firn_scan_double(const uint8_t *text, size_t count, int clamps, double *value) {
   char stack[ON_STACK], *end;
   char *copy = terminated(text, count, stack);
   errno = 0;
   double parsed = strtod(copy, &end);
   int whole = *end == 0;
   if (copy != stack) free(copy);
-  if (!whole || errno == ERANGE || isnan(parsed)) return 0;
+  if (!whole || (errno == ERANGE && !clamps) || isnan(parsed)) return 0;
   *value = parsed;
   return 1;
 }

@@ -50,14 +50,17 @@ public struct CommandDocumentation: Sendable {
     public let history: [(since: StaticString, change: StaticString)]
     /// The version since which the command is deprecated, and what to use instead.
     public let deprecated: (since: StaticString, replacement: StaticString)?
+    /// For other servers and developers, not for users (`syscmd`).
+    public let isSystem: Bool
 
     public init(
         _ arguments: [CommandArgument] = [], history: [(since: StaticString, change: StaticString)] = [],
-        deprecated: (since: StaticString, replacement: StaticString)? = nil
+        deprecated: (since: StaticString, replacement: StaticString)? = nil, isSystem: Bool = false
     ) {
         self.arguments = arguments
         self.history = history
         self.deprecated = deprecated
+        self.isSystem = isSystem
     }
 
     public static let none = CommandDocumentation()

@@ -32,8 +32,10 @@ public struct CommandFlags: OptionSet, Sendable {
     public static let runsWhileSubscribed = CommandFlags(rawValue: 1 << 24)
     /// Changes subscriptions: as the last, and CLIENT REPLY OFF doesn't hold its replies back.
     public static let pushes = CommandFlags(rawValue: 1 << 25)
-    /// Allowed only where the configuration says so (DEBUG). COMMAND INFO doesn't show it.
+    /// Allowed only where `enable-debug-command` says so. COMMAND INFO doesn't show it.
     public static let protected = CommandFlags(rawValue: 1 << 19)
+    /// Allowed only where `enable-module-command` says so. COMMAND INFO doesn't show it.
+    public static let protectedModule = CommandFlags(rawValue: 1 << 21)
 
     // How a command behaves in MULTI and EXEC. COMMAND INFO shows none of these.
     /// Executed at once by a client in MULTI, not queued.
@@ -268,6 +270,29 @@ public struct CommandRow: Sendable {
         for spec in keys {
             guard spec.append(arguments, to: &indices) else { return false }
         }
+        return true
+    }
+
+    /// Appends the call's keys with their needs, in the order in which the command gets them; false, and nothing
+    /// appended, if the arguments don't say where they are: the command has none then and says what is wrong.
+    ///
+    /// A plan can't know how many databases there are: a key in one that isn't is left out, the command replies to the
+    /// number. `indices` is room to work in. `KeyPreparation.add` does the same where it is hot.
+    public func appendUses(
+        _ arguments: Arguments, database: Int, databases: Int, room indices: inout [Int], to uses: inout [KeyUse]
+    ) -> Bool {
+        let need: KeyNeed
+        switch plan {
+        case .custom(let plan):
+            plan(arguments, database, &uses)
+            uses.removeAll { $0.database >= databases }
+            return true
+        case .specified(let fixed): need = fixed
+        case .deciding(let decide): need = decide(arguments)
+        }
+        indices.removeAll(keepingCapacity: true)
+        guard keyIndices(arguments, into: &indices) else { return false }
+        for index in indices { uses.append(KeyUse(argument: index, database: database, need: need)) }
         return true
     }
 }

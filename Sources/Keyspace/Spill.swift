@@ -215,16 +215,21 @@ extension LockedKeyspace {
         record.residence = residence
     }
 
+    /// Where the entry stands, with its shard locked; nil if it is gone meanwhile.
+    private func find(_ item: Unresolved) -> (part: UnsafeMutablePointer<Partition>, index: Int)? {
+        guard store.generations[item.space] == item.generation else { return nil }
+        let part = partitions + (item.space * Position.shardCount + item.position.shard)
+        let index = item.key.withSlice { part.pointee.table.find(item.position.tag, $0) }
+        return index >= 0 ? (part, index) : nil
+    }
+
     /// Issues an entry that has been resolved now, if it is still dirty and nobody needs it. Takes and releases the
     /// lock.
     public mutating func issue<Sink: SpillSink & ~Copyable>(_ item: Unresolved, into sink: inout Sink) {
         let shard = item.position.shard
         lock(shard)
         defer { unlock(shard) }
-        guard store.generations[item.space] == item.generation else { return }
-        let part = partitions + (item.space * Position.shardCount + shard)
-        let index = item.key.withSlice { part.pointee.table.find(item.position.tag, $0) }
-        guard index >= 0 else { return }
+        guard let (part, index) = find(item) else { return }
         let record = part.pointee.table.slot(at: index).record
         let residence = record.residence
         guard residence.state == .dirty, !residence.isUnresolved, !residence.isPinned else { return }
@@ -309,10 +314,7 @@ extension LockedKeyspace {
         let shard = item.position.shard
         lock(shard)
         defer { unlock(shard) }
-        guard store.generations[item.space] == item.generation else { return }
-        let part = partitions + (item.space * Position.shardCount + shard)
-        let index = item.key.withSlice { part.pointee.table.find(item.position.tag, $0) }
-        guard index >= 0 else { return }
+        guard let (part, index) = find(item) else { return }
         let record = part.pointee.table.slot(at: index).record
         guard record.residence.isUnresolved else { return }
         record.residence = record.residence.resolved(existed: existed)

@@ -7,32 +7,16 @@ import Glibc
 extension Socket {
     /// Connects to `host` and `port`.
     public static func connect(host: String, port: Int, deadline: Int64) throws(SystemError) -> Int32 {
-        let addresses = try resolve(host, port, passive: false)
-        defer { freeaddrinfo(addresses) }
-        var failure = SystemError("connect", "\(host):\(port)", EADDRNOTAVAIL)
-        var next: UnsafeMutablePointer<addrinfo>? = addresses
-        while let address = next {
-            next = address.pointee.ai_next
-            let fd = socket(address.pointee.ai_family, address.pointee.ai_socktype | nonBlocking, 0)
-            guard fd >= 0 else {
-                failure = SystemError("socket", "\(host):\(port)")
-                continue
-            }
-            if Glibc.connect(fd, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0 { return fd }
-            failure = SystemError("connect", "\(host):\(port)")
-            if failure.errorNumber == EINPROGRESS {
-                do throws(SystemError) {
-                    try wait(fd, for: Int16(POLLOUT), deadline: deadline)
-                    let status = pendingError(fd)
-                    if status == 0 { return fd }
-                    failure = SystemError("connect", "\(host):\(port)", status)
-                } catch {
-                    failure = error
-                }
-            }
-            close(fd)
-        }
-        throw failure
+        let text = "\(host):\(port)"
+        return try open(host, port, passive: false, flags: nonBlocking, atMost: 1) {
+            (fd, address) throws(SystemError) in
+            if Glibc.connect(fd, address.ai_addr, address.ai_addrlen) == 0 { return }
+            let failure = SystemError("connect", text)
+            guard failure.errorNumber == EINPROGRESS else { throw failure }
+            try wait(fd, for: Int16(POLLOUT), deadline: deadline)
+            let status = pendingError(fd)
+            if status != 0 { throw SystemError("connect", text, status) }
+        }[0]
     }
 
     /// Sends all of the bytes.

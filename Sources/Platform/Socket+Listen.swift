@@ -11,32 +11,15 @@ extension Socket {
         host: String, port: Int, backlog: Int, sharesPort: Bool
     ) throws(SystemError) -> [Int32] {
         let name = host == "*" ? "0.0.0.0" : host == "::*" ? "::" : host
-        let addresses = try resolve(name, port, passive: true)
-        defer { freeaddrinfo(addresses) }
-        var listeners: [Int32] = []
-        var failure = SystemError("bind", "\(host):\(port)", EADDRNOTAVAIL)
-        var next: UnsafeMutablePointer<addrinfo>? = addresses
-        while let address = next {
-            next = address.pointee.ai_next
-            let fd = socket(address.pointee.ai_family, address.pointee.ai_socktype | nonBlocking, 0)
-            guard fd >= 0 else {
-                failure = SystemError("socket", "\(host):\(port)")
-                continue
-            }
+        return try open(name, port, passive: true, flags: nonBlocking, atMost: .max) {
+            (fd, address) throws(SystemError) in
             set(fd, SOL_SOCKET, SO_REUSEADDR, 1)
             if sharesPort { set(fd, SOL_SOCKET, SO_REUSEPORT, 1) }
-            if address.pointee.ai_family == AF_INET6 { set(fd, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
-            if bind(fd, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0,
+            if address.ai_family == AF_INET6 { set(fd, Int32(IPPROTO_IPV6), IPV6_V6ONLY, 1) }
+            guard bind(fd, address.ai_addr, address.ai_addrlen) == 0,
                 Glibc.listen(fd, Int32(clamping: backlog)) == 0
-            {
-                listeners.append(fd)
-            } else {
-                failure = SystemError("bind", "\(host):\(port)")
-                close(fd)
-            }
+            else { throw SystemError("bind", "\(host):\(port)") }
         }
-        if listeners.isEmpty { throw failure }
-        return listeners
     }
 
     /// A listening Unix socket at `path`; a socket left there is replaced. `permissions` 0 leaves the umask's.
@@ -60,18 +43,11 @@ extension Socket {
 
     /// Connects to `host` and `port`, waiting for it; the descriptor blocks.
     public static func connect(host: String, port: Int) throws(SystemError) -> Int32 {
-        let addresses = try resolve(host, port, passive: false)
-        defer { freeaddrinfo(addresses) }
-        var failure = SystemError("connect", "\(host):\(port)", EADDRNOTAVAIL)
-        var next: UnsafeMutablePointer<addrinfo>? = addresses
-        while let address = next {
-            next = address.pointee.ai_next
-            let fd = socket(address.pointee.ai_family, address.pointee.ai_socktype | closeOnExec, 0)
-            if fd >= 0, Glibc.connect(fd, address.pointee.ai_addr, address.pointee.ai_addrlen) == 0 { return fd }
-            failure = SystemError("connect", "\(host):\(port)")
-            if fd >= 0 { close(fd) }
-        }
-        throw failure
+        try open(host, port, passive: false, flags: closeOnExec, atMost: 1) { (fd, address) throws(SystemError) in
+            guard Glibc.connect(fd, address.ai_addr, address.ai_addrlen) == 0 else {
+                throw SystemError("connect", "\(host):\(port)")
+            }
+        }[0]
     }
 
     /// Connects to the Unix socket at `path`; the descriptor blocks.
@@ -91,7 +67,37 @@ extension Socket {
     static var nonBlocking: Int32 { Int32(SOCK_NONBLOCK.rawValue) | closeOnExec }
     static var closeOnExec: Int32 { Int32(SOCK_CLOEXEC.rawValue) }
 
-    static func resolve(
+    /// Sockets for the addresses of `host` and `port` in their order, each made what it shall be by `prepare`, until
+    /// there are `limit`. What `prepare` throws drops that address; without any socket the last such error is thrown.
+    static func open(
+        _ host: String, _ port: Int, passive: Bool, flags: Int32, atMost limit: Int,
+        prepare: (Int32, addrinfo) throws(SystemError) -> Void
+    ) throws(SystemError) -> [Int32] {
+        let addresses = try resolve(host, port, passive: passive)
+        defer { freeaddrinfo(addresses) }
+        var opened: [Int32] = []
+        var failure = SystemError(passive ? "bind" : "connect", "\(host):\(port)", EADDRNOTAVAIL)
+        var next: UnsafeMutablePointer<addrinfo>? = addresses
+        while let address = next, opened.count < limit {
+            next = address.pointee.ai_next
+            let fd = socket(address.pointee.ai_family, address.pointee.ai_socktype | flags, 0)
+            guard fd >= 0 else {
+                failure = SystemError("socket", "\(host):\(port)")
+                continue
+            }
+            do throws(SystemError) {
+                try prepare(fd, address.pointee)
+                opened.append(fd)
+            } catch {
+                failure = error
+                close(fd)
+            }
+        }
+        if opened.isEmpty { throw failure }
+        return opened
+    }
+
+    private static func resolve(
         _ host: String, _ port: Int, passive: Bool
     ) throws(SystemError) -> UnsafeMutablePointer<addrinfo> {
         var hints = addrinfo()

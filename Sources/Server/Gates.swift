@@ -31,10 +31,7 @@ enum Gates {
             return .rejected
         }
         let flags = entry.pointee.flags
-        if flags.contains(.protected),
-            !worker.core.configuration.current.enableDebugCommand.allows(isLocal: session.peerAddress.isLocal)
-        {
-            reply.pointee.error(ErrorText.debugNotAllowed)
+        if !flags.isDisjoint(with: [.protected, .protectedModule]), isForbidden(flags, session, worker) {
             return .rejected
         }
         if !session.isAuthenticated, !flags.contains(.noAuth),
@@ -56,6 +53,17 @@ enum Gates {
         let hasRoom = makeRoom(session, worker)
         if entry.pointee.isDenied { return checkMemory(session, worker, hasRoom: hasRoom) }
         return .pass
+    }
+
+    /// Whether the configuration keeps this client from a protected command; that has been replied then.
+    private static func isForbidden(_ flags: CommandFlags, _ session: ClientSession, _ worker: LoopWorker) -> Bool {
+        let settings = worker.core.configuration.current
+        let isModule = flags.contains(.protectedModule)
+        let action = isModule ? settings.enableModuleCommand : settings.enableDebugCommand
+        if action.allows(isLocal: session.peerAddress.isLocal) { return false }
+        worker.context.pointee.reply.pointee.error(
+            isModule ? ErrorText.moduleNotAllowed : ErrorText.debugNotAllowed)
+        return true
     }
 
     /// Without a flash tier every command makes room if there is too little. False: there is nothing to evict. What the
@@ -123,12 +131,20 @@ enum Gates {
             reply.pointee.error(refusal)
             return .rejected
         }
-        if tier.mustWait {
+        if tier.mustWait, !needsTurn(session) {
             let call = worker.park(session, .memory)
             tier.waitForMemory(call)
             return .parked
         }
         return .pass
+    }
+
+    /// Whether a call that would wait for memory has its keys at last, and has been through this before. To wait again
+    /// it would give them back, and find them cold when there is memory: a call whose keys fill the memory would go
+    /// round for ever. So it runs, and memory exceeds its limit by the keys of one call for a moment.
+    private static func needsTurn(_ session: ClientSession) -> Bool {
+        guard let parked = session.parked else { return false }
+        return parked.reason == .keys && parked.attempts > 2
     }
 
     /// Whether the command sends messages to subscribers, or may do so because keyspace notifications are on.

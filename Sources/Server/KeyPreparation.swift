@@ -33,6 +33,8 @@ struct KeyPreparation: ~Copyable {
     private let tier: Tier?
     private var indices: [Int] = []
     private var uses: [KeyUse] = []
+    /// What a plan of a row's own has found.
+    private var planned: [KeyUse] = []
     private var needs: [KeyNeed] = []
     private var shards: [Int] = []
     /// Shards to be locked besides the keys': those of what a transaction's client watches.
@@ -96,6 +98,7 @@ struct KeyPreparation: ~Copyable {
     mutating func trim() {
         guard uses.capacity > 4096 else { return }
         uses = []
+        planned = []
         needs = []
         shards = []
         questions = []
@@ -170,12 +173,13 @@ struct KeyPreparation: ~Copyable {
     ) -> Bool {
         indices.removeAll(keepingCapacity: true)
         let placement = context.keyspace.store.placement
+        // As CommandRow.appendUses, over the entry in place: no copy of the row, and one pass.
         if let plan = entry.pointee.plan {
-            var found: [KeyUse] = []
-            plan(arguments, database, &found)
+            planned.removeAll(keepingCapacity: true)
+            plan(arguments, database, &planned)
             // A plan can't know how many databases there are; the command replies to a number that is too large.
             let databases = context.keyspace.store.databases
-            for use in found where use.database < databases {
+            for use in planned where use.database < databases {
                 let key = use.key(arguments)
                 add(use, key, placement.position(of: key), &context)
             }

@@ -381,6 +381,10 @@ final class LoopWorker: @unchecked Sendable {
                 // It needs all its keys at the same time: what it has got stays.
                 call.late = late
                 call.inherit(earlier)
+            } else if reason == .keys, earlier.reason == .keys {
+                // Of keys that were there when it was parked one has left RAM meanwhile. If what has come were given
+                // up, large values could push each other out by turns.
+                call.inherit(earlier)
             } else if !earlier.faults.isEmpty {
                 context.pointee.keyspace.release(earlier.faults)
             }

@@ -163,8 +163,7 @@ final class CommandHarness {
         context.keyspace.now = now
         context.keyspace.accessClock.seconds = UInt32(truncatingIfNeeded: now / 1000)
         context.keys.removeAll()
-        // A plan can't know how many databases there are: a key in one that isn't is left out, the command replies.
-        for use in Self.uses(row, arguments, database) where use.database < store.databases {
+        for use in Self.uses(row, arguments, database, databases: store.databases) {
             context.keys.append(context.keyspace.ref(use.key(arguments), database: use.database))
         }
         context.declaredKeys = context.keys.count
@@ -173,20 +172,14 @@ final class CommandHarness {
         }
     }
 
-    /// The keys of a call with their needs, in the order in which the command gets them.
-    static func uses(_ row: CommandRow, _ arguments: RESP.Arguments, _ database: Int) -> [KeyUse] {
+    /// The keys of a call with their needs, in the order in which the command gets them. Where the arguments don't say
+    /// where the keys are, the command has none.
+    static func uses(
+        _ row: CommandRow, _ arguments: RESP.Arguments, _ database: Int, databases: Int = .max
+    ) -> [KeyUse] {
         var uses: [KeyUse] = []
         var indices: [Int] = []
-        switch row.plan {
-        case .custom(let plan): plan(arguments, database, &uses)
-        case .specified(let need):
-            _ = row.keyIndices(arguments, into: &indices)
-            uses = indices.map { KeyUse(argument: $0, database: database, need: need) }
-        case .deciding(let decide):
-            _ = row.keyIndices(arguments, into: &indices)
-            let need = decide(arguments)
-            uses = indices.map { KeyUse(argument: $0, database: database, need: need) }
-        }
+        _ = row.appendUses(arguments, database: database, databases: databases, room: &indices, to: &uses)
         return uses
     }
 

@@ -9,8 +9,8 @@ import argparse
 import random
 import time
 
-from compare_randomly import dump
 from compare_with_redis import Connection
+from random_commands.family import dump
 
 
 def fill(send):

@@ -102,7 +102,11 @@ final class CommandClient {
         let arguments = RESP.Arguments(base: slices, count: words.count)
         let name = String(decoding: words[0], as: UTF8.self).lowercased()
         guard let row = Self.rows[name], let body = row.body else { preconditionFailure("no command \(name)") }
-        let uses = Self.uses(row, arguments, database)
+        var uses: [KeyUse] = []
+        var indices: [Int] = []
+        let found = row.appendUses(
+            arguments, database: database, databases: context.keyspace.store.databases, room: &indices, to: &uses)
+        precondition(found, "\(name): nothing says where its keys are")
         let names = uses.map { Name($0.key(arguments).string, needed: $0.need != .overwrite) }
         let now = try client.call(names, database: database, writes: row.flags.contains(.denyOOM)) { _, refs in
             // The shards are locked by the client's view: any other may be used under its locks.
@@ -136,21 +140,5 @@ final class CommandClient {
         bytes += own[done...]
         var rest = bytes[...]
         return Reply.parse(rest, &rest)
-    }
-
-    private static func uses(_ row: CommandRow, _ arguments: RESP.Arguments, _ database: Int) -> [KeyUse] {
-        var uses: [KeyUse] = []
-        var indices: [Int] = []
-        switch row.plan {
-        case .custom(let plan): plan(arguments, database, &uses)
-        case .specified(let need):
-            _ = row.keyIndices(arguments, into: &indices)
-            uses = indices.map { KeyUse(argument: $0, database: database, need: need) }
-        case .deciding(let decide):
-            _ = row.keyIndices(arguments, into: &indices)
-            let need = decide(arguments)
-            uses = indices.map { KeyUse(argument: $0, database: database, need: need) }
-        }
-        return uses
     }
 }

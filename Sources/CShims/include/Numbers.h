@@ -17,8 +17,8 @@ typedef double firn_extended;
 /// fits (infinities may be spelled out; NaN, leading space and what overflows or vanishes are refused).
 int firn_parse_double(const uint8_t *_Nonnull text, size_t count, double *_Nonnull value);
 /// strtod up to a NUL byte or the end, leading space allowed, an empty text is zero. Returns 0 for anything else, NaN
-/// and what is out of range, too small included.
-int firn_scan_double(const uint8_t *_Nonnull text, size_t count, double *_Nonnull value);
+/// and, unless it `clamps`, what is out of range, too small included; that becomes an infinity or about zero.
+int firn_scan_double(const uint8_t *_Nonnull text, size_t count, int clamps, double *_Nonnull value);
 /// firn_parse_double with strtold's range and precision.
 int firn_parse_extended(const uint8_t *_Nonnull text, size_t count, firn_extended *_Nonnull value);
 /// Prints `%.17g`. `into` holds 32 bytes; returns the length.

@@ -15,21 +15,29 @@ enum Found<V: CollectionValue> {
 
 extension CommandContext {
     /// The collection under `ref`; replies WRONGTYPE if the key holds another type, and refuses a collection that must
-    /// not grow to calls that may make it. `isRead`: counts a hit or a miss, as commands do that only read.
+    /// not grow to calls that may make it, unless this one of their keys doesn't. `isRead`: counts a hit or a miss, as
+    /// commands do that only read.
     @inline(__always)
-    mutating func collection<V: CollectionValue>(_ ref: KeyRef, _ type: V.Type, isRead: Bool) -> Found<V> {
+    mutating func collection<V: CollectionValue>(
+        _ ref: KeyRef, _ type: V.Type, isRead: Bool, grows: Bool = true
+    ) -> Found<V> {
         let entry = isRead ? keyspace.read(ref) : keyspace.find(ref)
         guard let entry else { return .missing }
         guard entry.record.type == V.valueType, let value = entry.record.collection else {
             reply.pointee.error(ErrorText.wrongType)
             return .refused
         }
-        if !isRead, mayGrow, settings.growingBytes < .max, value.memoryBytes > settings.growingBytes {
-            reply.pointee.error(ErrorText.collectionTooLarge)
-            return .refused
-        }
+        if !isRead, grows, mayGrow, refuses(value) { return .refused }
         // A record's type says of which class its collection is.
         return .found(entry, unsafeDowncast(value, to: V.self))
+    }
+
+    /// Whether the collection takes more than one may that grows or is stored: the error has been replied then.
+    @inline(__always)
+    func refuses(_ value: CollectionValue) -> Bool {
+        guard settings.growingBytes < .max, value.memoryBytes > settings.growingBytes else { return false }
+        reply.pointee.error(ErrorText.collectionTooLarge)
+        return true
     }
 
     /// Changes a collection that a look-up has found: accounts for its memory, marks the key as written, and removes it

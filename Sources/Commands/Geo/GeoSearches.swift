@@ -140,6 +140,7 @@ extension GeoCommands {
     private static func store(
         _ call: inout CommandContext, _ result: SortedSetValue, search: Bool, count: Int = 0
     ) {
+        if call.refuses(result) { return }
         call.store(call.keys[1], result, .sortedSet, search ? "geosearchstore" : "georadiusstore")
         call.reply.pointee.integer(count)
     }

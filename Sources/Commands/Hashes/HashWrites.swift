@@ -30,8 +30,8 @@ extension HashCommands {
         }
     }
 
-    /// Runs `body` on the hash of the first key, a new one if there is none: it must set a field. Nil: another type,
-    /// and the error has been replied.
+    /// Runs `body` on the hash of the first key, a new one if there is none: it must set a field. Nil: another type
+    /// or too large, and the error has been replied.
     @inline(__always)
     private static func write<R>(
         _ call: inout CommandContext, _ event: StaticString, _ body: (HashValue) -> R
@@ -41,6 +41,7 @@ extension HashCommands {
         case .missing:
             let hash = HashValue()
             let result = body(hash)
+            if call.refuses(hash) { return nil }
             call.store(call.key, hash, .hash, event)
             return result
         case .found(let entry, let hash): return call.change(entry, hash, call.key, .hash, event, body)
@@ -56,7 +57,7 @@ extension HashCommands {
             if hash.find(field) != nil { return call.reply.pointee.integer(0) }
         }
         let value = call.arguments[3]
-        _ = write(&call, "hset") { $0.set(field, value) }
+        guard write(&call, "hset", { $0.set(field, value) }) != nil else { return }
         call.reply.pointee.integer(1)
     }
 
@@ -99,7 +100,7 @@ extension HashCommands {
         }
         let (sum, overflow) = old.addingReportingOverflow(amount)
         guard !overflow else { return call.reply.pointee.error(ErrorText.overflow) }
-        set(&call, "hincrby", field, Decimal.bytes(sum))
+        guard set(&call, "hincrby", field, Decimal.bytes(sum)) else { return }
         call.reply.pointee.integer(sum)
     }
 
@@ -123,16 +124,16 @@ extension HashCommands {
         }
         guard sum.isFinite else { return call.reply.pointee.error(ErrorText.incrementNotFinite) }
         let text = Decimal.formatExtended(sum)
-        set(&call, "hincrbyfloat", field, text)
+        guard set(&call, "hincrbyfloat", field, text) else { return }
         text.withSlice { call.reply.pointee.bulk($0) }
     }
 
-    /// Sets a field of a key that holds a hash or doesn't exist; it keeps its expiry.
+    /// Sets a field of a key that holds a hash or doesn't exist; it keeps its expiry. False: see `write`.
     private static func set(
         _ call: inout CommandContext, _ event: StaticString, _ field: ByteSlice, _ value: [UInt8]
-    ) {
+    ) -> Bool {
         value.withSlice { value in
-            _ = write(&call, event) { $0.set(field, value, keepsExpiry: true) }
+            write(&call, event) { $0.set(field, value, keepsExpiry: true) } != nil
         }
     }
 }

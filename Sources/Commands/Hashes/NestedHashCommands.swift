@@ -85,6 +85,7 @@ public enum NestedHashCommands {
             default: return call.reply.pointee.error(ErrorText.wrongType)
             }
         }
+        if let found, call.refuses(found.hash) { return }
         let arguments = call.arguments
         var isThere = false
         let apply = { (hash: HashValue) in
@@ -100,6 +101,7 @@ public enum NestedHashCommands {
         } else {
             let hash = HashValue()
             apply(hash)
+            if call.refuses(hash) { return }
             call.store(call.key, hash)
         }
         call.keyspace.notify(.hash, "hset", call.key)
@@ -115,6 +117,7 @@ public enum NestedHashCommands {
         } else {
             let list = ListValue()
             for index in values { list.push(call.arguments[index], .right) }
+            if call.refuses(list) { return }
             call.store(call.key, list)
             call.keyspace.notify(.list, "rpush", call.key)
         }

@@ -56,8 +56,7 @@ enum HyperLogLogSyntax {
     static let pfmerge = CommandDocumentation([
         CommandArgument(.key, "destkey", keySpec: 0), CommandArgument(.key, "sourcekey", .multiple, keySpec: 1),
     ])
-    static let pfselftest = CommandDocumentation.none
-    static let pfdebug = CommandDocumentation([
-        CommandArgument(.string, "subcommand"), CommandArgument(.key, "key", keySpec: 0),
-    ])
+    static let pfselftest = CommandDocumentation(isSystem: true)
+    static let pfdebug = CommandDocumentation(
+        [CommandArgument(.string, "subcommand"), CommandArgument(.key, "key", keySpec: 0)], isSystem: true)
 }

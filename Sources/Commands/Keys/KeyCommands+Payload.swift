@@ -13,13 +13,22 @@ extension KeyCommands {
             tips: ["nondeterministic_output"],
             documentation: KeySyntax.dump
         ) { dump(&$0) },
-        CommandRow(
-            "restore", arity: -4, [.write, .denyOOM], [.keyspace, .write, .slow, .dangerous], group: .generic,
-            keys: [.one([.overwrite, .update])], plan: .deciding { needOfRestore($0) }, since: "2.6.0",
-            summary: "Makes a key from what DUMP answered.", complexity: "O(N) for N bytes of value.",
-            documentation: KeySyntax.restore
-        ) { restore(&$0) },
+        restoring("restore", [], group: .generic, since: "2.6.0", KeySyntax.restore),
+        // In a cluster MIGRATE sends it, to a node that doesn't own the slot yet.
+        restoring("restore-asking", .asking, group: .server, since: "3.0.0", KeySyntax.restoreAsking),
     ]
+
+    private static func restoring(
+        _ name: StaticString, _ flags: CommandFlags, group: CommandGroup, since: StaticString,
+        _ documentation: CommandDocumentation
+    ) -> CommandRow {
+        CommandRow(
+            name, arity: -4, [.write, .denyOOM, flags], [.keyspace, .write, .slow, .dangerous], group: group,
+            keys: [.one([.overwrite, .update])], plan: .deciding { needOfRestore($0) }, since: since,
+            summary: "Makes a key from what DUMP answered.", complexity: "O(N) for N bytes of value.",
+            documentation: documentation
+        ) { restore(&$0) }
+    }
 
     // MARK: DUMP
 
@@ -58,6 +67,7 @@ extension KeyCommands {
         let (sum, overflows) = time.addingReportingOverflow(options.isAbsolute || time == 0 ? 0 : context.now)
         guard time >= 0, !overflows else { return context.reply.pointee.error(ErrorText.invalidTTL) }
         guard let value = decoded(context) else { return }
+        if case .collection(let collection) = value, context.refuses(collection) { return }
         let expiry = time == 0 ? nil : sum
         if let expiry, isPast(expiry, context) {
             if context.keyspace.delete(context.key) { context.keyspace.notify(.generic, "del", context.key) }

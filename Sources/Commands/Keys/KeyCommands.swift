@@ -5,7 +5,7 @@
 ///     KeyCommands+Transfer    RENAME, RENAMENX, COPY, MOVE
 ///     KeyCommands+Walks       SCAN, KEYS, RANDOMKEY, DBSIZE
 ///     KeyCommands+Object      OBJECT
-///     KeyCommands+Payload     DUMP, RESTORE
+///     KeyCommands+Payload     DUMP, RESTORE, RESTORE-ASKING
 public enum KeyCommands {
     public static let rows: [CommandRow] =
         existenceRows + expiryRows + transferRows + walkRows + objectRows + payloadRows

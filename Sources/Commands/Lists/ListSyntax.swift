@@ -53,18 +53,20 @@ enum ListSyntax {
     static let lrem = CommandDocumentation([
         key, CommandArgument(.integer, "count"), CommandArgument(.string, "element"),
     ])
-    static let lmpop = CommandDocumentation([
+    private static let poppedFrom: [CommandArgument] = [
         CommandArgument(.integer, "numkeys"),
         CommandArgument(.key, "key", .multiple, keySpec: 0),
         end("where"),
         CommandArgument(.integer, "count", .optional, token: "COUNT"),
-    ])
-    static let lmove = CommandDocumentation([
+    ]
+    static let lmpop = CommandDocumentation(poppedFrom)
+    private static let moved: [CommandArgument] = [
         CommandArgument(.key, "source", keySpec: 0),
         CommandArgument(.key, "destination", keySpec: 1),
         end("wherefrom"),
         end("whereto"),
-    ])
+    ]
+    static let lmove = CommandDocumentation(moved)
     static let rpoplpush = CommandDocumentation(
         [
             CommandArgument(.key, "source", keySpec: 0),
@@ -78,20 +80,8 @@ enum ListSyntax {
     static let blpop = CommandDocumentation(
         [CommandArgument(.key, "key", .multiple, keySpec: 0), timeout], history: doubles)
     static let brpop = blpop
-    static let blmpop = CommandDocumentation([
-        timeout,
-        CommandArgument(.integer, "numkeys"),
-        CommandArgument(.key, "key", .multiple, keySpec: 0),
-        end("where"),
-        CommandArgument(.integer, "count", .optional, token: "COUNT"),
-    ])
-    static let blmove = CommandDocumentation([
-        CommandArgument(.key, "source", keySpec: 0),
-        CommandArgument(.key, "destination", keySpec: 1),
-        end("wherefrom"),
-        end("whereto"),
-        timeout,
-    ])
+    static let blmpop = CommandDocumentation([timeout] + poppedFrom)
+    static let blmove = CommandDocumentation(moved + [timeout])
     static let brpoplpush = CommandDocumentation(
         [
             CommandArgument(.key, "source", keySpec: 0),

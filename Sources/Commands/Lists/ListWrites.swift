@@ -18,6 +18,7 @@ extension ListCommands {
             guard !onlyIfThere else { return call.reply.pointee.integer(0) }
             let list = ListValue()
             pushAll(list)
+            if call.refuses(list) { return }
             call.store(call.key, list, .list, event)
             call.reply.pointee.integer(list.count)
         case .refused: return
@@ -226,7 +227,7 @@ extension ListCommands {
         let (source, target) = (call.keys[0], call.keys[1])
         // Before the source is found: meeting a past-due target moves entries.
         _ = call.keyspace.peek(target)
-        let found = call.collection(source, ListValue.self, isRead: false)
+        let found = call.collection(source, ListValue.self, isRead: false, grows: false)
         if case .missing = found {
             // In a transaction the empty reply is that of LMOVE, not the one of a time that is up.
             guard let timeout, !call.isInTransaction else { return call.reply.pointee.null() }

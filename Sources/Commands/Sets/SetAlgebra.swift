@@ -81,6 +81,7 @@ extension SetCommands {
     /// Stores a result in the call's first key and replies how many members it has.
     private static func store(_ set: SetValue, _ event: StaticString, _ call: inout CommandContext) {
         let count = set.count
+        if call.refuses(set) { return }
         call.store(call.key, set, .set, event)
         call.reply.pointee.integer(count)
     }

@@ -151,6 +151,7 @@ extension SortedSetCommands {
             if !options.contains(.xx) {
                 let value = SortedSetValue()
                 additions.apply(from: 0, to: value)
+                if call.refuses(value) { return }
                 call.store(call.key, value, .sortedSet, event)
             }
         case .found(let entry, let value):

@@ -288,6 +288,7 @@ extension SortedSetCommands {
         guard let asked = Combination(&call, operation, .stores, name) else { return }
         let result = asked.members().value()
         let count = result.count
+        if call.refuses(result) { return }
         call.store(call.key, result, .sortedSet, name)
         call.reply.pointee.integer(count)
     }

@@ -12,15 +12,10 @@ enum SortedSetInterval {
         let score: Double
         let isOpen: Bool
 
-        /// "5", "(5", "-inf": as strtod reads them, to which nothing is 0.
+        /// "5", "(5", "-inf": as strtod reads them, to which nothing is 0 and 1e999 an infinity.
         init?(_ text: ByteSlice) {
             isOpen = !text.isEmpty && text[0] == UInt8(ascii: "(")
-            let number = isOpen ? text.dropFirst(1) : text
-            if number.isEmpty {
-                score = 0
-                return
-            }
-            guard let score = Decimal.parseDouble(number) else { return nil }
+            guard let score = Decimal.scanDouble(isOpen ? text.dropFirst(1) : text, clamps: true) else { return nil }
             self.score = score
         }
     }

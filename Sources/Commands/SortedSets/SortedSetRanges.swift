@@ -116,6 +116,7 @@ extension SortedSetCommands {
             value.forEach(in: asked.range(in: value)) { result.set($0, $1) }
         }
         let count = result.count
+        if call.refuses(result) { return }
         call.store(call.keys[0], result, .sortedSet, "zrangestore")
         call.reply.pointee.integer(count)
     }

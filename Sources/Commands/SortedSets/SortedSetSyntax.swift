@@ -135,7 +135,7 @@ enum SortedSetSyntax {
     static let zremrangebylex = zlexcount
     static let zpopmin = CommandDocumentation([key, CommandArgument(.integer, "count", .optional)])
     static let zpopmax = zpopmin
-    static let zmpop = CommandDocumentation([
+    private static let poppedFrom: [CommandArgument] = [
         CommandArgument(.integer, "numkeys"),
         CommandArgument(.key, "key", .multiple, keySpec: 0),
         CommandArgument(
@@ -145,7 +145,8 @@ enum SortedSetSyntax {
                 CommandArgument(.pureToken, "max", token: "MAX"),
             ]),
         CommandArgument(.integer, "count", .optional, token: "COUNT"),
-    ])
+    ]
+    static let zmpop = CommandDocumentation(poppedFrom)
 
     // MARK: Several sets
 
@@ -179,16 +180,5 @@ enum SortedSetSyntax {
         [CommandArgument(.key, "key", .multiple, keySpec: 0), timeout],
         history: [("6.0.0", "`timeout` is interpreted as a double instead of an integer.")])
     static let bzpopmax = bzpopmin
-    static let bzmpop = CommandDocumentation([
-        timeout,
-        CommandArgument(.integer, "numkeys"),
-        CommandArgument(.key, "key", .multiple, keySpec: 0),
-        CommandArgument(
-            .oneof, "where",
-            arguments: [
-                CommandArgument(.pureToken, "min", token: "MIN"),
-                CommandArgument(.pureToken, "max", token: "MAX"),
-            ]),
-        CommandArgument(.integer, "count", .optional, token: "COUNT"),
-    ])
+    static let bzmpop = CommandDocumentation([timeout] + poppedFrom)
 }

@@ -161,14 +161,15 @@ struct SortRun: ~Copyable {
         switch held {
         case .nothing: 0
         case .item(let item): number(item)
-        case .record(let record): record.integerValue.map { Double($0) } ?? Decimal.scanDouble(record.storedBytes)
+        case .record(let record):
+            record.integerValue.map { Double($0) } ?? Decimal.scanDouble(record.storedBytes, clamps: false)
         }
     }
 
     private static func number(_ item: Listpack.Item) -> Double? {
         switch item {
         case .integer(let number): Double(number)
-        case .bytes(let text): Decimal.scanDouble(text)
+        case .bytes(let text): Decimal.scanDouble(text, clamps: false)
         }
     }
 
@@ -246,6 +247,7 @@ struct SortRun: ~Copyable {
         }
         let count = list.count
         // The arguments name the destination behind the key.
+        if call.refuses(list) { return }
         call.store(call.keys[1], list, .list, "sortstore")
         call.reply.pointee.integer(count)
     }

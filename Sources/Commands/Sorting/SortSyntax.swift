@@ -6,11 +6,11 @@ enum SortSyntax {
 
     private static let common = [
         CommandArgument(.key, "key", keySpec: 0),
-        CommandArgument(.pattern, "pattern", .optional, token: "BY", keySpec: 1),
+        CommandArgument(.pattern, "by-pattern", .optional, token: "BY", keySpec: 1),
         CommandArgument(
-            .block, "offset_count", .optional, token: "LIMIT",
+            .block, "limit", .optional, token: "LIMIT",
             arguments: [CommandArgument(.integer, "offset"), CommandArgument(.integer, "count")]),
-        CommandArgument(.string, "pattern", [.optional, .multiple, .multipleToken], token: "GET", keySpec: 1),
+        CommandArgument(.pattern, "get-pattern", [.optional, .multiple, .multipleToken], token: "GET", keySpec: 1),
         CommandArgument(
             .oneof, "order", .optional,
             arguments: [

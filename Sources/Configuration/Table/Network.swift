@@ -93,7 +93,7 @@ extension DirectiveTable {
         .choice("acl-pubsub-default", ["resetchannels", "allchannels"], "resetchannels"),
         .choice("enable-protected-configs", ["no", "yes", "local"], "no", .immutable),
         .choice("enable-debug-command", ["no", "yes", "local"], "no", .immutable),
-        .choice("enable-module-command", ["no", "yes", "local"], "no", .immutable, .nothing("there are no modules")),
+        .choice("enable-module-command", ["no", "yes", "local"], "no", .immutable),
     ]
 
     static let tls: [Directive] = [

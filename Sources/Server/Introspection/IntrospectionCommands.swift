@@ -5,6 +5,6 @@ enum IntrospectionCommands {
     static let rows: [CommandRow] =
         [
             ConfigCommand.row, InfoCommand.row, CommandCommand.row, SlowLogCommand.row, LatencyCommand.row,
-            MemoryCommand.row, LolwutCommand.row, DebugCommand.row,
+            MemoryCommand.row, LolwutCommand.row, DebugCommand.row, ModuleCommand.row,
         ] + StateCommands.rows
 }

@@ -59,33 +59,41 @@ enum ServerSyntax {
     ])
     static let flushdb = CommandDocumentation([
         CommandArgument(
-            .oneof, "async", .optional,
+            .oneof, "flush-type", .optional,
             arguments: [
                 CommandArgument(.pureToken, "async", token: "ASYNC", since: "4.0.0"),
                 CommandArgument(.pureToken, "sync", token: "SYNC", since: "6.2.0"),
+                CommandArgument(.pureToken, "cache", token: "CACHE"),
             ]),
     ])
-    static let flushall = CommandDocumentation([
-        CommandArgument(
-            .oneof, "async", .optional,
-            arguments: [
-                CommandArgument(.pureToken, "async", token: "ASYNC", since: "4.0.0"),
-                CommandArgument(.pureToken, "sync", token: "SYNC", since: "6.2.0"),
-            ]),
-    ])
+    static let flushall = flushdb
     static let swapdb = CommandDocumentation([
         CommandArgument(.integer, "index1"),
         CommandArgument(.integer, "index2"),
     ])
     static let shutdown = CommandDocumentation([
         CommandArgument(
-            .oneof, "nosave_save", .optional,
+            .oneof, "save-selector", .optional,
             arguments: [
                 CommandArgument(.pureToken, "nosave", token: "NOSAVE"),
                 CommandArgument(.pureToken, "save", token: "SAVE"),
+                CommandArgument(.pureToken, "soft", token: "SOFT"),
             ]),
         CommandArgument(.pureToken, "now", .optional, token: "NOW", since: "7.0.0"),
         CommandArgument(.pureToken, "force", .optional, token: "FORCE", since: "7.0.0"),
         CommandArgument(.pureToken, "abort", .optional, token: "ABORT", since: "7.0.0"),
     ])
+
+    static let moduleLoad = CommandDocumentation([
+        CommandArgument(.string, "path"), CommandArgument(.string, "arg", [.optional, .multiple]),
+    ])
+    static let moduleLoadEx = CommandDocumentation([
+        CommandArgument(.string, "path"),
+        CommandArgument(
+            .block, "configs", [.optional, .multiple, .multipleToken], token: "CONFIG",
+            arguments: [CommandArgument(.string, "name"), CommandArgument(.string, "value")]),
+        CommandArgument(
+            .block, "args", [.optional, .multiple], token: "ARGS", arguments: [CommandArgument(.string, "arg")]),
+    ])
+    static let moduleUnload = CommandDocumentation([CommandArgument(.string, "name")])
 }

@@ -30,12 +30,12 @@ enum MigrateCommand {
 
     private static let documentation = CommandDocumentation(
         [
-            CommandArgument(.string, "host"), CommandArgument(.string, "port"),
+            CommandArgument(.string, "host"), CommandArgument(.integer, "port"),
             CommandArgument(
-                .oneof, "key_or_empty_string",
+                .oneof, "key-selector",
                 arguments: [
                     CommandArgument(.key, "key", keySpec: 0),
-                    CommandArgument(.pureToken, "empty_string", token: "\"\""),
+                    CommandArgument(.pureToken, "empty-string", token: "\"\""),
                 ]),
             CommandArgument(.integer, "destination-db"), CommandArgument(.integer, "timeout"),
             CommandArgument(.pureToken, "copy", .optional, token: "COPY", since: "3.0.0"),
@@ -43,12 +43,12 @@ enum MigrateCommand {
             CommandArgument(
                 .oneof, "authentication", .optional,
                 arguments: [
-                    CommandArgument(.string, "password", .optional, token: "AUTH", since: "4.0.7"),
+                    CommandArgument(.string, "auth", token: "AUTH", since: "4.0.7"),
                     CommandArgument(
-                        .block, "username_password", .optional, token: "AUTH2", since: "6.0.0",
+                        .block, "auth2", token: "AUTH2", since: "6.0.0",
                         arguments: [CommandArgument(.string, "username"), CommandArgument(.string, "password")]),
                 ]),
-            CommandArgument(.key, "key", [.optional, .multiple], token: "KEYS", keySpec: 1, since: "3.0.6"),
+            CommandArgument(.key, "keys", [.optional, .multiple], token: "KEYS", keySpec: 1, since: "3.0.6"),
         ],
         history: [
             ("3.0.0", "Added the `COPY` and `REPLACE` options."), ("3.0.6", "Added the `KEYS` option."),

@@ -54,6 +54,36 @@ import Testing
         #expect(try client.call("info", "nonsense").text == "")
     }
 
+    @Test func thereAreNoModules() throws {
+        let closedServer = try TestServer()
+        let closed = try closedServer.connect()
+        #expect(try closed.call("module", "list") == [])
+        for words in [["module", "load", "/m.so"], ["module", "loadex", "/m.so"], ["module", "unload", "m"]] {
+            #expect(try closed.call(words).text?.hasPrefix("ERR MODULE command not allowed. If the enable-m") == true)
+        }
+        let openServer = try TestServer(["--enable-module-command", "local"])
+        let open = try openServer.connect()
+        let failed = Reply.error("ERR Error loading the extension. Please check the server logs.")
+        #expect(try open.call("module", "load", "/m.so", "argument") == failed)
+        #expect(try open.call("module", "loadex", "/m.so", "config", "a", "b", "args", "c") == failed)
+        let unknown = Reply.error("ERR Error unloading module: no such module with that name")
+        #expect(try open.call("module", "unload", "m") == unknown)
+        #expect(try open.call("module", "help").elements.first?.text?.hasPrefix("MODULE <subcommand>") == true)
+        #expect(try open.call("module", "x").text == "ERR unknown subcommand 'x'. Try MODULE HELP.")
+        // DEBUG has a directive of its own.
+        #expect(try open.call("debug", "help").text?.hasPrefix("ERR DEBUG command not allowed.") == true)
+    }
+
+    @Test func commandsForServersAreMarked() throws {
+        let server = try TestServer()
+        let client = try server.connect()
+        for (name, isMarked) in [("restore-asking", true), ("pfdebug", true), ("debug", true), ("restore", false)] {
+            let documentation = try client.call("command", "docs", name).elements[1].elements
+            let place = documentation.firstIndex(of: "doc_flags")
+            #expect(place.map { documentation[$0 + 1] == [.simple("syscmd")] } == (isMarked ? true : nil), "\(name)")
+        }
+    }
+
     @Test func commandsAreToldFromTheirRows() throws {
         let clientServer = try TestServer()
         let client = try clientServer.connect()

@@ -126,7 +126,8 @@ struct CommandTableReply {
         let row = entry.pointee.row
         let docs = row.documentation
         var count = 4
-        if docs.deprecated != nil { count += 3 }
+        if docs.deprecated != nil || docs.isSystem { count += 1 }
+        if docs.deprecated != nil { count += 2 }
         if !docs.history.isEmpty { count += 1 }
         if !docs.arguments.isEmpty { count += 1 }
         if !entry.pointee.subcommands.isEmpty { count += 1 }
@@ -136,10 +137,13 @@ struct CommandTableReply {
         reply.pointee.bulk("group")
         reply.pointee.bulk(row.group.rawValue)
         field("complexity", row.complexity, to: reply)
-        if let deprecated = docs.deprecated {
+        if docs.deprecated != nil || docs.isSystem {
             reply.pointee.bulk("doc_flags")
-            reply.pointee.set(1)
-            reply.pointee.simple("deprecated")
+            reply.pointee.set(docs.deprecated != nil && docs.isSystem ? 2 : 1)
+            if docs.deprecated != nil { reply.pointee.simple("deprecated") }
+            if docs.isSystem { reply.pointee.simple("syscmd") }
+        }
+        if let deprecated = docs.deprecated {
             field("deprecated_since", deprecated.since, to: reply)
             field("replaced_by", deprecated.replacement, to: reply)
         }

@@ -14,7 +14,7 @@ enum DebugCommand {
     static let row = CommandRow(
         "debug", arity: -2, [.admin, .noScript, .loading, .stale, .protected, .needsGate], [.admin, .slow, .dangerous],
         group: .server, plan: .custom(keys), since: "1.0.0", summary: "Does things that only tests want.",
-        complexity: "Depends on the subcommand.", debug)
+        complexity: "Depends on the subcommand.", documentation: CommandDocumentation(isSystem: true), debug)
 
     /// OBJECT and DIGEST-VALUE look at values.
     private static func keys(_ arguments: Arguments, _ database: Int, _ uses: inout [KeyUse]) {

@@ -1,16 +1,11 @@
-#!/usr/bin/env python3
-"""Sends the same random stream commands to our server and to a real Redis, and shows where the replies differ.
+"""Commands on streams and their groups.
 
-    compare_streams.py OUR_PORT REDIS_PORT [COMMANDS [SEED]]
-
-Both servers' data is flushed. What 7.2 added to XINFO is left out; times are compared to the nearest 100 seconds, since
-the two servers' clocks are read at different moments. Ends with the number of differences.
+What 7.2 added to XINFO is left out; times are compared to the nearest 100 seconds, since the two servers' clocks are
+read at different moments.
 """
-import random
-import sys
 import time
 
-from compare_with_redis import Connection
+from .family import Family
 
 STEP = 100_000  # milliseconds; all idle times that commands set are multiples
 
@@ -36,13 +31,40 @@ def parse(file):
     return int(rest) if kind == b":" else line
 
 
-class Chooser:
+def since(reply):
+    return round((time.time() * 1000 - reply) / STEP) if reply > 0 else reply
+
+
+def normal(command, reply):
+    """The reply without what differs between any two servers."""
+    name, sub = command[0], command[1]
+    if not isinstance(reply, list):
+        return reply
+    if name == b"XPENDING" and len(command) > 3:
+        return [[id, who, round(idle / STEP), count] for id, who, idle, count in reply]
+    if name == b"XINFO" and sub == b"CONSUMERS":
+        return [row[:4] + [row[4], round(row[5] / STEP)] for row in reply]
+    if name == b"XINFO" and len(command) > 3:
+        for group in reply[17]:
+            for row in group[11]:
+                row[2] = since(row[2])
+            for consumer in group[13]:
+                if b"active-time" in consumer:
+                    at = consumer.index(b"active-time")
+                    del consumer[at:at + 2]
+                consumer[3] = since(consumer[3])
+                for row in consumer[7]:
+                    row[1] = since(row[1])
+    return reply
+
+
+class Streams(Family):
     KEYS = [b"s1", b"s2", b"s3"]
     GROUPS = [b"g1", b"g2"]
     CONSUMERS = [b"Alice", b"Bob", b"Carol"]
 
-    def __init__(self, seed):
-        self.random = random.Random(seed)
+    def __init__(self, rnd):
+        super().__init__(rnd)
         self.top = 1
 
     def pick(self, *choices):
@@ -129,74 +151,26 @@ class Chooser:
         ]
         return r.choices([row[1] for row in table], [row[0] for row in table])[0]()
 
+    def prepare(self):
+        return [["CONFIG", "SET", "stream-node-max-entries", "100", "stream-node-max-bytes", "4096"]]
 
-def since(reply):
-    return round((time.time() * 1000 - reply) / STEP) if reply > 0 else reply
+    def ask(self, server, words):
+        return tree(server, words)
 
+    def comparable(self, words, reply):
+        # Payloads are compared by what comes of them.
+        return type(reply) if words[0] == b"DUMP" else normal(words, reply)
 
-def normal(command, reply):
-    """The reply without what differs between any two servers."""
-    name, sub = command[0], command[1]
-    if not isinstance(reply, list):
-        return reply
-    if name == b"XPENDING" and len(command) > 3:
-        return [[id, who, round(idle / STEP), count] for id, who, idle, count in reply]
-    if name == b"XINFO" and sub == b"CONSUMERS":
-        return [row[:4] + [row[4], round(row[5] / STEP)] for row in reply]
-    if name == b"XINFO" and len(command) > 3:
-        for group in reply[17]:
-            for row in group[11]:
-                row[2] = since(row[2])
-            for consumer in group[13]:
-                if b"active-time" in consumer:
-                    at = consumer.index(b"active-time")
-                    del consumer[at:at + 2]
-                consumer[3] = since(consumer[3])
-                for row in consumer[7]:
-                    row[1] = since(row[1])
-    return reply
+    def results(self, servers, words, replies):
+        return self.crossed(servers, words[1], replies) if words[0] == b"DUMP" else None
 
-
-def shown(reply):
-    text = repr(reply)
-    return text if len(text) < 1500 else text[:1500] + "..."
-
-
-def main():
-    ours, redis = Connection(int(sys.argv[1])), Connection(int(sys.argv[2]))
-    commands = int(sys.argv[3]) if len(sys.argv) > 3 else 20_000
-    seed = int(sys.argv[4]) if len(sys.argv) > 4 else int(time.time())
-    chooser, differences, errors = Chooser(seed), 0, {}
-    for server in (ours, redis):
-        tree(server, ["FLUSHALL"])
-        tree(server, ["CONFIG", "SET", "stream-node-max-entries", 100, "stream-node-max-bytes", 4096])
-    for number in range(commands):
-        command = chooser.command()
-        a, b = tree(ours, command), tree(redis, command)
-        if command[0] == b"DUMP" and isinstance(b, bytes):
-            # Each takes the other's.
-            name = b"restored"
-            crossed = [tree(server, [b"RESTORE", name, 0, payload, b"REPLACE"])
-                       for server, payload in ((ours, b), (redis, a))]
-            has_groups = tree(redis, [b"XINFO", b"GROUPS", command[1]]) not in ([], b"")
-            a, b = (crossed[0], tree(ours, [b"DUMP", name]) if not has_groups else None), (
-                crossed[1], tree(redis, [b"DUMP", name]) if not has_groups else None)
-            if has_groups:
-                full = [b"XINFO", b"STREAM", name, b"FULL"]
-                a, b = (a, normal(full, tree(ours, full))), (b, normal(full, tree(redis, full)))
-        a, b = normal(command, a), normal(command, b)
-        if isinstance(b, bytes) and b.startswith(b"-"):
-            errors[b[:40]] = errors.get(b[:40], 0) + 1
-        if a != b:
-            differences += 1
-            print(f"{number}: {' '.join(repr(w) for w in command)[:400]}\n  ours  {shown(a)}\n  redis {shown(b)}")
-            if differences >= 10:
-                break
-    for text, times in sorted(errors.items(), key=lambda item: -item[1]):
-        print(f"{times:7} {text.decode()}")
-    print(f"seed {seed}: {number + 1} commands ({sum(errors.values())} refused), {differences} replies differ")
-    return 1 if differences else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    def crossed(self, servers, key, payloads):
+        """Each takes the other's payload. One with groups says when they were used last, which differs."""
+        if not all(isinstance(payload, bytes) for payload in payloads):
+            return payloads
+        restored = [tree(server, [b"RESTORE", b"restored", 0, payload, b"REPLACE"])
+                    for server, payload in zip(servers, reversed(payloads))]
+        full = [b"XINFO", b"STREAM", b"restored", b"FULL"]
+        has_groups = tree(servers[1], [b"XINFO", b"GROUPS", key]) not in ([], b"")
+        read = full if has_groups else [b"DUMP", b"restored"]
+        return [(reply, self.comparable(read, tree(server, read))) for reply, server in zip(restored, servers)]
