@@ -283,8 +283,10 @@ public struct Record: @unchecked Sendable {
     /// `isMove` says that this record will be freed next.
     public func copy(key newKey: ByteSlice, expiry newExpiry: Int64?, isMove: Bool = false) -> Record {
         let result: Record
+        // Two records can share an instance for a while, but not a block.
+        if isPacked, isMove { _ = open() }
         if isPacked {
-            result = Self.packed(key: newKey, isMove ? block : block.copy(), expiry: newExpiry)
+            result = Self.packed(key: newKey, block.copy(), expiry: newExpiry)
         } else if let collection = collectionObject {
             result = Self.collection(key: newKey, isMove ? collection : collection.copy(), expiry: newExpiry)
             if isMove, collection.home != nil { collection.home = result }
@@ -324,7 +326,10 @@ public struct Record: @unchecked Sendable {
         if isExternal { externalReference.release() }
         guard isCollection else { return }
         if isPacked { return block.free() }
-        collectionReference._withUnsafeGuaranteedRef { $0.home = nil }
+        collectionReference._withUnsafeGuaranteedRef { value in
+            // Another's, if the value has moved.
+            if value.home?.raw == raw { value.home = nil }
+        }
         CollectionValue.release(collectionReference)
     }
 

@@ -79,6 +79,17 @@ import Values
         make("h", 5)
         #expect(isPacked("h") == true && count("h") == 5)
         checkMemory("h")
+        // To another key, as RENAME does, whether a command has opened it before or not.
+        for isOpened in [false, true] {
+            bench.with("h") { keys, ref in
+                guard let entry = keys.find(ref) else { return }
+                if isOpened { _ = keys.collection(of: entry) }
+                let record = entry.record.copy(key: ref.bytes, expiry: 8_000, isMove: true)
+                keys.set(ref, record)
+            }
+            #expect(isPacked("h") == true && count("h") == 5)
+        }
+        checkMemory("h")
     }
 
     /// Growth makes an instance that stays, and times of members do as long as there are any.

@@ -89,8 +89,7 @@ import Values
         bytes.withSlice { slice in
             guard let record = RecordEncoding.decode(key: ByteSlice("k"), slice) else { return nil }
             defer { record.free() }
-            guard let value = record.collectionObject else { return nil }
-            return (value.count, times(value), record.hasMemberExpiries)
+            return record.withCollection { ($0.count, times($0), record.hasMemberExpiries) }
         }
     }
 

@@ -99,7 +99,12 @@ import Testing
             // A packed one moves too.
             let again = moved.settingExpiry(nil)
             #expect(again.isPacked && again.expiry == nil && again.withCollection { $0.count } == 4)
+            // To another key: both refer to the same until the old one is freed.
+            let renamed = "other".withSlice { again.copy(key: $0, expiry: nil, isMove: true) }
             again.free()
+            renamed.pack()
+            #expect(renamed.isPacked && renamed.withCollection { $0.count } == 4)
+            renamed.free()
             let kept = record.open()
             kept.home = record
             record.free()
