@@ -52,6 +52,9 @@ public struct LockedKeyspace: ~Copyable {
     @usableFromInline var changes: [KeyChange] = []
     @usableFromInline var events: [KeyEvent] = []
     @usableFromInline var hasNews = false
+    /// Collections whose records are packed again before the locks are given back.
+    var opened: [Unmanaged<CollectionValue>] = []
+    @usableFromInline var hasOpened = false
     /// Copies that stand for collections with past-due members while nothing may be deleted; see MemberExpiry.
     var shadows: [Record] = []
 
@@ -77,6 +80,7 @@ public struct LockedKeyspace: ~Copyable {
     @inlinable
     public mutating func unlock(_ shard: Int) {
         if hasNews { deliver() }
+        if hasOpened { packOpened() }
         locks[shard].lock.unlock()
     }
 
@@ -193,6 +197,7 @@ public struct LockedKeyspace: ~Copyable {
         let index = part.pointee.table.find(ref.position.tag, ref.bytes)
         Ledger.add(1, to: ledger.changes)
         note(.written, ref)
+        if record.isOpen { noteOpen(record) }
         if index >= 0, !overwrite(part, ref.position.shard, index, record) { return false }
         if index < 0 { insert(ref, record, part) }
         notify(.new, "new", ref)

@@ -52,13 +52,15 @@ extension LockedKeyspace {
         if entry.record.hasTimes { loseTimes(part, entry.record) }
         entry.record.noteMemberExpiries()
         if entry.record.hasTimes { gainTimes(part, entry.record) }
+        // Without the last of its times a small collection is one block again.
+        if !entry.record.hasMemberExpiries { noteOpen(entry.record) }
     }
 
     // MARK: Past due
 
     func hasDueMembers(_ record: Record) -> Bool {
         guard record.hasMemberExpiries, !accessClock.suspendsExpiry else { return false }
-        return record.collection?.earliestExpiry.map { $0 < now } ?? false
+        return record.collectionObject?.earliestExpiry.map { $0 < now } ?? false
     }
 
     /// The entry without the members that are past due; nil if none is left.
@@ -72,7 +74,7 @@ extension LockedKeyspace {
     /// Removes past-due members, of which there must be one, and the key with its last; `limit` bounds the work.
     /// Returns whether the key is still there.
     mutating func trim(_ entry: Entry, limit: Int = .max) -> Bool {
-        guard let value = entry.record.collection else { preconditionFailure("trimming what is no collection") }
+        guard let value = entry.record.collectionObject else { preconditionFailure("trimming what is no collection") }
         let due = value.dueMembers(at: now)
         if due == value.count {
             // The whole is handed to be freed: no matter how many they are.
@@ -114,7 +116,9 @@ extension LockedKeyspace {
     /// A record that shows the collection without its past-due members, for the time of the call, which can't be a
     /// write: those wait for the end of the pause.
     private mutating func shadow(_ entry: Entry) -> Entry? {
-        guard let value = entry.record.collection else { preconditionFailure("a shadow of what is no collection") }
+        guard let value = entry.record.collectionObject else {
+            preconditionFailure("a shadow of what is no collection")
+        }
         if value.dueMembers(at: now) == value.count { return nil }
         let copy = value.copy()
         copy.trim(at: now)

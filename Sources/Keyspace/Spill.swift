@@ -205,7 +205,7 @@ extension LockedKeyspace {
             sink.put(space: space, key: scratch.slice.prefix(keyBytes), value: scratch.slice.dropFirst(keyBytes))
             // One hint for the key and one for the first of its members: the next member's goes with the record that is
             // written without the first.
-            for time in [record.expiry, record.hasMemberExpiries ? record.collection?.earliestExpiry : nil] {
+            for time in [record.expiry, record.hasMemberExpiries ? record.collectionObject?.earliestExpiry : nil] {
                 guard let time else { continue }
                 scratch.removeAll()
                 FlashKey.expiry(generation: generation, at: time, position: position, key: record.key, into: &scratch)

@@ -140,7 +140,7 @@ extension LockedKeyspace {
             let entry = Entry(record: slot.record, partition: part, shard: shard, index: index)
             if let expiry = slot.record.expiry, expiry < now {
                 expire(entry)
-            } else if slot.record.hasMemberExpiries, slot.record.collection?.dueMembers(at: now) ?? 0 > 0 {
+            } else if slot.record.hasMemberExpiries, slot.record.collectionObject?.dueMembers(at: now) ?? 0 > 0 {
                 _ = trim(entry, limit: Self.membersPerLook)
             } else {
                 continue

@@ -16,9 +16,10 @@ public enum DumpPayload {
 
     /// Appends the payload of a record's value.
     public static func append(of record: Record, compresses: Bool, to buffer: inout ByteBuffer) {
-        if let collection = record.collection {
-            append(.collection(collection), compresses: compresses, to: &buffer)
-        } else {
+        let isCollection: Void? = record.withCollection {
+            append(.collection($0), compresses: compresses, to: &buffer)
+        }
+        if isCollection == nil {
             record.withString { append(.string(.view($0)), compresses: compresses, to: &buffer) }
         }
     }

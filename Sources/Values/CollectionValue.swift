@@ -2,13 +2,23 @@ import Bytes
 import CShims
 import Synchronization
 
-/// What a record of a list, set, sorted set, hash or stream refers to: the base of their classes.
+/// What a record of a list, set, sorted set, hash or stream refers to, unless it is packed (see PackedBlock): the base
+/// of their classes.
 ///
 /// A class, so that a record moves (another expiry, another key) without its elements; used by its owner only, which is
 /// the record of one key: the shard's lock guards everything in it.
 open class CollectionValue: @unchecked Sendable {
     // @unchecked: the shard's lock guards it; a value that is on its way to be freed has no other user.
     public init() {}
+
+    /// The open record that refers to it and will be packed again; nil if there is none. Keyspace's.
+    public final var home: Record?
+
+    /// Whether all there is to it is one block, which a record may refer to by itself: see PackedBlock.
+    var isOneBlock: Bool { false }
+
+    /// Gives that block up, after which the instance is of no use; nil, and nothing happens, if there is more to it.
+    func takeBlock() -> PackedBlock? { nil }
 
     /// The type that `decode` makes and commands ask for.
     open class var valueType: ValueType { preconditionFailure("a collection without a type") }
@@ -19,7 +29,8 @@ open class CollectionValue: @unchecked Sendable {
     /// Elements. O(1).
     open var count: Int { preconditionFailure("a collection without a count") }
 
-    /// Bytes that the allocator sets aside for all of it, this object included. O(1).
+    /// Bytes that the allocator sets aside for all of it; of one that is one block, for that: the instance goes with
+    /// the call. O(1).
     open var memoryBytes: Int { preconditionFailure("a collection without a size") }
 
     /// An independent copy. O(bytes).
@@ -60,6 +71,9 @@ open class CollectionValue: @unchecked Sendable {
     @discardableResult
     open func removeMember(_ member: ByteSlice) -> Bool { false }
 
+    /// `memoryBytes` of one that no record refers to, so that its instance stays.
+    final var standingBytes: Int { isOneBlock ? objectBytes + memoryBytes : memoryBytes }
+
     /// Bytes of the object itself, for `memoryBytes`.
     @inlinable
     public final var objectBytes: Int { firn_block_size(Unmanaged.passUnretained(self).toOpaque()) }
@@ -69,8 +83,8 @@ open class CollectionValue: @unchecked Sendable {
     /// A value that takes more memory takes longer to free than handing it to another thread does.
     private static let freedAtOnceBytes = 16 << 10
 
-    /// A record gives up its reference, usually the only one.
-    static func release(_ reference: Unmanaged<CollectionValue>) {
+    /// Whoever has a reference gives it up; it is usually the only one.
+    public static func release(_ reference: Unmanaged<CollectionValue>) {
         if reference._withUnsafeGuaranteedRef({ $0.memoryBytes }) > freedAtOnceBytes {
             Reaper.shared.take(reference)
         } else {

@@ -94,7 +94,13 @@ extension Record {
             return self
         }
         if newExpiry == nil, !hasExpiry { return self }
-        let result = copy(key: key, expiry: newExpiry, isMove: true)
+        let result: Record
+        if isPacked {
+            result = Self.packed(key: key, block, expiry: newExpiry)
+            result.access = access
+        } else {
+            result = copy(key: key, expiry: newExpiry, isMove: true)
+        }
         result.residency = residency
         freeMoved()
         return result

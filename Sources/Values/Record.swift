@@ -33,8 +33,9 @@ public enum ValueEncoding: UInt8, Sendable {
 /// - access: the 24-bit LRU or LFU word of OBJECT IDLETIME and OBJECT FREQ.
 ///
 /// All numbers are in the machine's order and unaligned. A key of 16 bytes with a value of 32 takes 62 bytes, so
-/// jemalloc's class of 64. A value of `externalThreshold` bytes or more is a reference-counted block of its own, so
-/// that a reply can hold it while the record changes.
+/// jemalloc's class of 64. A collection is a reference to its instance or, packed, to its one block. A string of
+/// `externalThreshold` bytes or more is a reference-counted block of its own, so that a reply can hold it while the
+/// record changes.
 ///
 /// Owner: the table of the shard that the key belongs to; every use needs that shard's lock.
 public struct Record: @unchecked Sendable {
@@ -58,6 +59,8 @@ public struct Record: @unchecked Sendable {
         @usableFromInline static let collection: UInt8 = 4
         /// Members of the collection expire.
         @usableFromInline static let members: UInt8 = 8
+        /// The collection is one block: see PackedBlock.
+        @usableFromInline static let packed: UInt8 = 16
     }
 
     // MARK: Header
@@ -128,7 +131,7 @@ public struct Record: @unchecked Sendable {
     public func noteMemberExpiries() {
         let others = flags & ~Flag.members
         raw.storeBytes(
-            of: collection?.expiries == nil ? others : others | Flag.members, toByteOffset: 1, as: UInt8.self)
+            of: collectionObject?.expiries == nil ? others : others | Flag.members, toByteOffset: 1, as: UInt8.self)
     }
 
     /// Unix milliseconds at which the key is past due, or nil.
@@ -185,9 +188,13 @@ public struct Record: @unchecked Sendable {
     @inlinable
     public var memoryBytes: Int {
         let own = firn_allocation_size(requestedBytes)
-        if isCollection { return own + collectionReference._withUnsafeGuaranteedRef { $0.memoryBytes } }
+        if isCollection { return own + collectionBytes }
         guard isExternal else { return own }
         return own + firn_allocation_size(max(external.capacity, 1)) + Self.sharedObjectBytes
+    }
+
+    @usableFromInline var collectionBytes: Int {
+        isPacked ? block.memoryBytes : collectionReference._withUnsafeGuaranteedRef { $0.memoryBytes }
     }
 
     /// The Swift object around a shared block: two words of header, pointer, count, capacity.
@@ -276,8 +283,13 @@ public struct Record: @unchecked Sendable {
     /// `isMove` says that this record will be freed next.
     public func copy(key newKey: ByteSlice, expiry newExpiry: Int64?, isMove: Bool = false) -> Record {
         let result: Record
-        if let collection {
+        // Two records can share an instance for a while, but not a block.
+        if isPacked, isMove { _ = open() }
+        if isPacked {
+            result = Self.packed(key: newKey, block.copy(), expiry: newExpiry)
+        } else if let collection = collectionObject {
             result = Self.collection(key: newKey, isMove ? collection : collection.copy(), expiry: newExpiry)
+            if isMove, collection.home != nil { collection.home = result }
         } else if isExternal {
             result = Self.block(key: newKey, external, expiry: newExpiry)
         } else {
@@ -302,7 +314,7 @@ public struct Record: @unchecked Sendable {
     func freeMoved() {
         // Not as `free`, which hands large values to the reaper: this one lives on.
         if isCollection {
-            collectionReference.release()
+            if !isPacked { collectionReference.release() }
             firn_deallocate(raw, requestedBytes)
         } else {
             free()
@@ -312,7 +324,13 @@ public struct Record: @unchecked Sendable {
     @usableFromInline
     func releaseValue() {
         if isExternal { externalReference.release() }
-        if isCollection { CollectionValue.release(collectionReference) }
+        guard isCollection else { return }
+        if isPacked { return block.free() }
+        collectionReference._withUnsafeGuaranteedRef { value in
+            // Another's, if the value has moved.
+            if value.home?.raw == raw { value.home = nil }
+        }
+        CollectionValue.release(collectionReference)
     }
 
     // MARK: Value
@@ -323,9 +341,10 @@ public struct Record: @unchecked Sendable {
         }
     }
 
-    /// The collection, if the value is one.
+    /// The collection's instance; nil for a string and for a packed collection, which has none: see
+    /// `LockedKeyspace.collection`.
     @inlinable
-    public var collection: CollectionValue? { isCollection ? collectionReference.takeUnretainedValue() : nil }
+    public var collectionObject: CollectionValue? { isOpen ? collectionReference.takeUnretainedValue() : nil }
 
     /// Brings what the record refers to into the cache: a collection or a block.
     @inlinable
@@ -335,7 +354,9 @@ public struct Record: @unchecked Sendable {
     }
 
     /// What OBJECT ENCODING answers.
-    public var encodingName: StaticString { collection?.encodingName ?? encoding.name }
+    public var encodingName: StaticString {
+        isPacked ? block.encodingName : collectionObject?.encodingName ?? encoding.name
+    }
 
     @usableFromInline var externalReference: Unmanaged<SharedBytes> {
         @inlinable get {

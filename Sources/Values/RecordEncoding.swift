@@ -19,8 +19,9 @@ import CShims
 public enum RecordEncoding {
     /// Appends the encoded value of `record`. O(n).
     public static func encode(_ record: Record, into buffer: inout ByteBuffer) {
-        let collection = record.collection
-        buffer.reserve(13 + (collection?.encodedBytes ?? record.storedLength))
+        let collection = record.collectionObject
+        let block = record.isPacked ? record.block : nil
+        buffer.reserve(13 + (block?.bytes.count ?? collection?.encodedBytes ?? record.storedLength))
         buffer.append(record.type.rawValue | record.encoding.rawValue << 4)
         let times = collection?.expiries
         buffer.append((record.hasExpiry ? 1 : 0) | (times == nil ? 0 : 2))
@@ -30,7 +31,9 @@ public enum RecordEncoding {
         buffer.append(UInt8(truncatingIfNeeded: access >> 16))
         if let expiry = record.expiry { append(UInt64(bitPattern: expiry), to: &buffer) }
         if let times { append(times, to: &buffer) }
-        if let collection {
+        if let block {
+            block.encode(into: &buffer)
+        } else if let collection {
             collection.encode(into: &buffer)
         } else if let number = record.integerValue {
             append(UInt64(bitPattern: number), to: &buffer)
@@ -79,6 +82,7 @@ public enum RecordEncoding {
             guard let collection = CollectionValue.decode(head.type, value) else { return nil }
             if let times, !collection.adopt(expiries: times) { return nil }
             record = .collection(key: key, collection, expiry: head.expiry)
+            record.pack()
         case .int:
             guard value.count == 8 else { return nil }
             let number = UnsafeRawPointer(value.base).loadUnaligned(as: UInt64.self)

@@ -119,7 +119,7 @@ import Values
                 return
             }
             if step % 500 == 0 {
-                _ = harness.inspect(key) { ($0.collection as? HashValue)?.checkInvariants() }
+                _ = harness.inspect(key) { $0.withCollection { ($0 as? HashValue)?.checkInvariants() } }
             }
         }
         for key in model.keys {

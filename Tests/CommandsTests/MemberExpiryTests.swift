@@ -148,14 +148,14 @@ import Values
             for (now, count) in [(Int64(100), 2), (101, 1)] {
                 keys.now = now
                 keys.lock(ref.position.shard)
-                #expect(keys.peek(ref)?.record.collection?.count == count)
+                #expect(keys.peek(ref)?.record.collectionObject?.count == count)
                 keys.unlock(ref.position.shard)
             }
             #expect(hash.count == 2)
             #expect(store.memoryBytes == memory)
             keys.deletesExpired = true
             keys.lock(ref.position.shard)
-            #expect(keys.read(ref)?.record.collection === hash)
+            #expect(keys.read(ref)?.record.collectionObject === hash)
             keys.unlock(ref.position.shard)
             #expect(hash.count == 1)
         }

@@ -91,7 +91,7 @@ private final class Notes: KeyspaceListener, @unchecked Sendable {
         list("l")
         #expect(notes.take() == ["written l"])
         bench.with("l") { keys, ref in
-            guard let entry = keys.find(ref), let value = entry.record.collection as? ListValue else { return }
+            guard let entry = keys.find(ref), let value = keys.collection(of: entry) as? ListValue else { return }
             keys.change(entry, value) { (value: ListValue) in Array("e".utf8).withSlice { value.push($0, .left) } }
             keys.change(entry, value) { (value: ListValue) in value.removeSubrange(0..<1) }
             keys.removeEmpty(entry)

@@ -59,8 +59,6 @@ import Values
             for number in 0..<10 { Decimal.bytes(Int64(number)).withSlice { value.setExpiry(of: $0, nil) } }
             #expect(value.memoryBytes == plain)
         }
-        // 32 bytes of object: the size class below 48.
-        #expect(HashValue().objectBytes <= 32)
     }
 
     /// A hash that becomes paged keeps the times of its fields, in both directions of the two changes.
@@ -91,8 +89,7 @@ import Values
         bytes.withSlice { slice in
             guard let record = RecordEncoding.decode(key: ByteSlice("k"), slice) else { return nil }
             defer { record.free() }
-            guard let value = record.collection else { return nil }
-            return (value.count, times(value), record.hasMemberExpiries)
+            return record.withCollection { ($0.count, times($0), record.hasMemberExpiries) }
         }
     }
 

@@ -23,7 +23,7 @@ extension CommandContext {
     ) -> Found<V> {
         let entry = isRead ? keyspace.read(ref) : keyspace.find(ref)
         guard let entry else { return .missing }
-        guard entry.record.type == V.valueType, let value = entry.record.collection else {
+        guard entry.record.type == V.valueType, let value = keyspace.collection(of: entry) else {
             reply.pointee.error(ErrorText.wrongType)
             return .refused
         }
@@ -110,11 +110,11 @@ extension LockedKeyspace {
     }
 }
 
-extension Entry {
+extension LockedKeyspace {
     /// The collection of an entry whose type is known to be this one.
-    func value<V: CollectionValue>(as type: V.Type) -> V {
-        guard record.type == V.valueType, let value = record.collection else {
-            preconditionFailure("a \(record.type) where a \(V.valueType) was expected")
+    mutating func value<V: CollectionValue>(of entry: Entry, as type: V.Type) -> V {
+        guard entry.record.type == V.valueType, let value = collection(of: entry) else {
+            preconditionFailure("a \(entry.record.type) where a \(V.valueType) was expected")
         }
         // A record's type says of which class its collection is.
         return unsafeDowncast(value, to: V.self)

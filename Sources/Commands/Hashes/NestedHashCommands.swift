@@ -79,7 +79,7 @@ public enum NestedHashCommands {
         var found: (entry: Entry, hash: HashValue)?
         if let entry = call.keyspace.find(call.key) {
             switch entry.record.type {
-            case .hash: found = (entry.record.collection as? HashValue).map { (entry, $0) }
+            case .hash: found = (call.keyspace.collection(of: entry) as? HashValue).map { (entry, $0) }
             // A value that stands above gives way.
             case .string, .list: break
             default: return call.reply.pointee.error(ErrorText.wrongType)
@@ -198,7 +198,7 @@ public enum NestedHashCommands {
         case .list where field.isEmpty:
             root = Node()
             var number = 0
-            if let list = entry.record.collection as? ListValue {
+            if let list = call.keyspace.collection(of: entry) as? ListValue {
                 list.forEach(in: 0..<list.count) { page, at in
                     root.elements[number] = page.withBytes(at) { $0.array }
                     number += 1
@@ -206,7 +206,7 @@ public enum NestedHashCommands {
                 }
             }
         case .hash:
-            guard let hash = entry.record.collection as? HashValue, let part = tree(hash, at: field) else {
+            guard let hash = call.keyspace.collection(of: entry) as? HashValue, let part = tree(hash, at: field) else {
                 return call.reply.pointee.error(ErrorText.noSuchKey)
             }
             root = part

@@ -151,7 +151,7 @@ extension KeyCommands {
         if context.arguments.count == 3 {
             // KeyDB's form: of a member.
             let member = context.arguments[2]
-            guard let value = collectionWithMembers(entry), value.hasMember(member) else {
+            guard let value = collectionWithMembers(entry, &context), value.hasMember(member) else {
                 return context.reply.pointee.integer(-2)
             }
             time = value.expiry(of: member)
@@ -178,7 +178,7 @@ extension KeyCommands {
         guard let entry = context.keyspace.find(context.key) else { return context.reply.pointee.integer(0) }
         guard context.arguments.count == 3 else { return context.reply.pointee.error(ErrorText.invalidArguments) }
         let member = context.arguments[2]
-        guard let value = collectionWithMembers(entry), value.expiry(of: member) != nil else {
+        guard let value = collectionWithMembers(entry, &context), value.expiry(of: member) != nil else {
             return context.reply.pointee.integer(0)
         }
         context.changeExpiries(entry, value) { $0.setExpiry(of: member, nil) }

@@ -70,7 +70,7 @@ public enum KeyDBCommands {
             return call.reply.pointee.error(ErrorText.invalidExpire(name))
         }
         guard let entry = call.keyspace.find(call.key) else { return call.reply.pointee.integer(0) }
-        guard let value = KeyCommands.collectionWithMembers(entry) else {
+        guard let value = KeyCommands.collectionWithMembers(entry, &call) else {
             return call.reply.pointee.error(ErrorText.unsupportedType)
         }
         let member = call.arguments[2]
@@ -123,9 +123,9 @@ public enum KeyDBCommands {
 
 extension KeyCommands {
     /// The entry's collection, if it is of a type whose members can expire.
-    static func collectionWithMembers(_ entry: Entry) -> CollectionValue? {
+    static func collectionWithMembers(_ entry: Entry, _ call: inout CommandContext) -> CollectionValue? {
         switch entry.record.type {
-        case .set, .zset, .hash: entry.record.collection
+        case .set, .zset, .hash: call.keyspace.collection(of: entry)
         default: nil
         }
     }

@@ -65,7 +65,8 @@ extension ListCommands {
         let serve: BlockRequest.Serve = { keyspace, key, entry, reply in
             reply.pointee.array(2)
             reply.pointee.bulk(key.bytes)
-            popOne(&keyspace, reply, key, entry, entry.value(as: ListValue.self), end)
+            let list = keyspace.value(of: entry, as: ListValue.self)
+            popOne(&keyspace, reply, key, entry, list, end)
         }
         for index in call.candidates {
             switch call.collection(call.keys[index], ListValue.self, isRead: false) {

@@ -137,7 +137,8 @@ extension ListCommands {
         let serve: BlockRequest.Serve = { keyspace, key, entry, reply in
             reply.pointee.array(2)
             reply.pointee.bulk(key.bytes)
-            popElements(&keyspace, reply, key, entry, entry.value(as: ListValue.self), limit, end)
+            let list = keyspace.value(of: entry, as: ListValue.self)
+            popElements(&keyspace, reply, key, entry, list, limit, end)
         }
         for index in call.candidates {
             switch call.collection(call.keys[index], ListValue.self, isRead: false) {

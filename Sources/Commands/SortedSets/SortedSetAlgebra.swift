@@ -125,7 +125,7 @@ private struct Combination {
                 continue
             }
             // The entry is void with the next look-up, the value is not.
-            switch entry.record.collection {
+            switch call.keyspace.collection(of: entry) {
             case let value as SetValue: inputs.append(Input(source: .set(value)))
             case let value as SortedSetValue: inputs.append(Input(source: .sorted(value)))
             default:

@@ -41,7 +41,7 @@ extension SortedSetCommands {
     private static func blockingPop(_ call: inout CommandContext, fromEnd: Bool) {
         guard let timeout = call.timeout(seconds: call.arguments.count - 1) else { return }
         let serve: BlockRequest.Serve = { keyspace, key, entry, reply in
-            let value = entry.value(as: SortedSetValue.self)
+            let value = keyspace.value(of: entry, as: SortedSetValue.self)
             let place = fromEnd ? value.count - 1 : 0
             reply.pointee.array(3)
             reply.pointee.bulk(key.bytes)

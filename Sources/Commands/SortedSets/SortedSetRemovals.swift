@@ -120,7 +120,7 @@ extension SortedSetCommands {
         let serve: BlockRequest.Serve = { keyspace, key, entry, reply in
             reply.pointee.array(2)
             reply.pointee.bulk(key.bytes)
-            let value = entry.value(as: SortedSetValue.self)
+            let value = keyspace.value(of: entry, as: SortedSetValue.self)
             pop(&keyspace, reply, key, entry, value, count: limit, fromEnd: fromEnd, isNested: true)
         }
         for index in call.candidates {

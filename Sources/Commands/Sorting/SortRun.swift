@@ -35,7 +35,7 @@ struct SortRun: ~Copyable {
         var source: CollectionValue?
         if let entry = call.keyspace.find(call.key) {
             hits += 1
-            source = entry.record.collection
+            source = call.keyspace.collection(of: entry)
             guard source is ListValue || source is SetValue || source is SortedSetValue else {
                 call.keyspace.count(hit: true)
                 return call.reply.pointee.error(ErrorText.wrongType)
@@ -198,7 +198,9 @@ struct SortRun: ~Copyable {
             }
             hits += 1
             guard let field else { return entry.record.type == .string ? .record(entry.record) : .nothing }
-            guard let hash = entry.record.collection as? HashValue, let pair = hash.find(field) else { return .nothing }
+            guard let hash = call.keyspace.collection(of: entry) as? HashValue, let pair = hash.find(field) else {
+                return .nothing
+            }
             return .item(pair.page.item(pair.value))
         }
     }

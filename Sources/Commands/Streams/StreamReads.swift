@@ -364,7 +364,7 @@ extension CommandContext {
 extension Record {
     /// Its stream; nil if it has another value.
     var stream: StreamValue? {
-        guard type == .stream, let value = collection else { return nil }
+        guard type == .stream, let value = collectionObject else { return nil }
         // A record's type says of which class its collection is.
         return unsafeDowncast(value, to: StreamValue.self)
     }

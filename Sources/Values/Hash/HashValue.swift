@@ -37,6 +37,8 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
     /// The packed form; empty and freed once there are `pages`.
     private var packed: Listpack
     private var rest: Rest?
+    /// Whether the listpack belongs to a record again: nothing is left in here.
+    private var isEmptied = false
 
     private var pages: Rest? {
         guard let rest, rest.isPaged else { return nil }
@@ -78,7 +80,7 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
     }
 
     deinit {
-        if pages == nil { packed.free() }
+        if pages == nil, !isEmptied { packed.free() }
     }
 
     // MARK: As a collection
@@ -93,10 +95,18 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
     public override var count: Int { pages?.hash.count ?? packed.count / 2 }
 
     public override var memoryBytes: Int {
-        guard let rest else { return objectBytes + packed.memoryBytes }
+        guard let rest else { return packed.memoryBytes }
         return objectBytes + (rest.isPaged ? 0 : packed.memoryBytes)
             + firn_block_size(Unmanaged.passUnretained(rest).toOpaque()) + rest.hash.memoryBytes
-            + (rest.times?.memoryBytes ?? 0)
+            + (rest.times?.standingBytes ?? 0)
+    }
+
+    override var isOneBlock: Bool { rest == nil }
+
+    override func takeBlock() -> PackedBlock? {
+        guard rest == nil, !isEmptied else { return nil }
+        isEmptied = true
+        return PackedBlock(base: packed.base, type: .hash)
     }
 
     public override func copy() -> CollectionValue {

@@ -5,25 +5,34 @@ public enum ListEnd: Sendable {
     case left, right
 }
 
-/// A list: a counted tree of listpack pages, which take as much as the setting of the time the list was made says
-/// (`CollectionLimits.listPage`).
+/// A list: one listpack while it fits into one page, then for good a counted tree of such pages. How much a page takes
+/// says the setting (`CollectionLimits.listPage`); for a tree that of the time it was made.
 ///
 /// The ends are O(1) but for the page they are in; a position is found in O(log n). A slice that is put in must not lie
 /// in the list's own pages.
 public final class ListValue: CollectionValue, @unchecked Sendable {
     // @unchecked: as the base class.
-    private var tree: CountedTree
+    /// The only page; nil if there is `tree`.
+    private var page: Listpack?
+    private var tree: CountedTree?
 
     public override init() {
-        let limits = Self.pageLimits(CollectionLimits.listPage.load(ordering: .relaxed))
-        tree = CountedTree(width: 1, pageBytes: limits.bytes, pageElements: limits.elements)
+        page = Listpack()
+        super.init()
+    }
+
+    /// Takes over a listpack of elements.
+    init(taking list: Listpack) {
+        page = list
         super.init()
     }
 
     private init(_ tree: consuming CountedTree) {
-        self.tree = tree
+        self.tree = consume tree
         super.init()
     }
+
+    deinit { page?.free() }
 
     /// What `list-max-listpack-size` means: a number of elements, in pages of at most 8 KiB, or one of five sizes.
     static func pageLimits(_ setting: Int) -> (bytes: Int, elements: Int?) {
@@ -38,19 +47,28 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
     /// Redis 7.0 knows no other.
     public override var encodingName: StaticString { "quicklist" }
 
-    public override var count: Int { tree.count }
+    public override var count: Int { page?.count ?? tree?.count ?? 0 }
 
-    public override var memoryBytes: Int { objectBytes + tree.memoryBytes }
+    public override var memoryBytes: Int { page?.memoryBytes ?? objectBytes + (tree?.memoryBytes ?? 0) }
 
-    public override func copy() -> CollectionValue { ListValue(tree.copy()) }
+    override var isOneBlock: Bool { page != nil }
+
+    override func takeBlock() -> PackedBlock? {
+        guard let page else { return nil }
+        self.page = nil
+        return PackedBlock(base: page.base, type: .list)
+    }
+
+    public override func copy() -> CollectionValue {
+        if let page { return ListValue(taking: page.copy()) }
+        guard let copy = tree?.copy() else { preconditionFailure("a list in no form") }
+        return ListValue(copy)
+    }
 
     /// Form 0: the pages one behind the other; a listpack begins with its length.
     public override func encode(into buffer: inout ByteBuffer) {
         buffer.append(0)
-        tree.forEachPage { page in
-            buffer.append(page.bytes)
-            return true
-        }
+        forEachPage { buffer.append($0.bytes) }
     }
 
     /// What `encode` has written; nil for anything else, an empty list too.
@@ -73,17 +91,41 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
     /// Calls `body` with the elements of `range`, which must be there: page, and offset in it. `body` returns whether
     /// to go on.
     public func forEach(in range: Range<Int>, _ body: (Listpack, Int) -> Bool) {
-        tree.forEach(in: range, body)
+        guard let page else {
+            tree?.forEach(in: range, body)
+            return
+        }
+        precondition(range.upperBound <= page.count, "elements \(range) of \(page.count)")
+        guard !range.isEmpty else { return }
+        var at = page.offset(of: range.lowerBound)
+        for _ in range {
+            guard body(page, at) else { return }
+            at = page.next(at)
+        }
     }
 
     /// The same from the last of them on, backwards.
     public func forEachReversed(in range: Range<Int>, _ body: (Listpack, Int) -> Bool) {
-        tree.forEachReversed(in: range, body)
+        guard let page else {
+            tree?.forEachReversed(in: range, body)
+            return
+        }
+        precondition(range.upperBound <= page.count, "elements \(range) of \(page.count)")
+        guard !range.isEmpty else { return }
+        var at = page.offset(of: range.upperBound - 1)
+        for left in (0..<range.count).reversed() {
+            guard body(page, at), left > 0 else { return }
+            at = page.previous(at)
+        }
     }
 
     /// Calls `body` with each page, in order.
     public func forEachPage(_ body: (Listpack) -> Void) {
-        tree.forEachPage { page in
+        if let page {
+            if !page.isEmpty { body(page) }
+            return
+        }
+        tree?.forEachPage { page in
             body(page)
             return true
         }
@@ -91,7 +133,12 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
 
     /// Calls `body` with the element number `index`, which must be there.
     public func withElement<R>(at index: Int, _ body: (ByteSlice) -> R) -> R {
-        guard let place = tree.place(at: index) else { preconditionFailure("element \(index) of \(count)") }
+        if let page {
+            let at = page.offset(of: index)
+            precondition(index >= 0 && at < page.end, "element \(index) of \(count)")
+            return page.withBytes(at, body)
+        }
+        guard let place = tree?.place(at: index) else { preconditionFailure("element \(index) of \(count)") }
         return place.page.withBytes(place.offset, body)
     }
 
@@ -109,36 +156,94 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
         }
         guard limit > 0 else { return }
         switch end {
-        case .left: tree.forEach(from: tree.first, visit)
-        case .right: tree.forEachReversed(from: tree.last, visit)
+        case .left: forEach(in: 0..<total, visit)
+        case .right: forEachReversed(in: 0..<total, visit)
         }
     }
 
     // MARK: Changing
 
     public func push(_ value: ByteSlice, _ end: ListEnd) {
+        if var page = pageWithRoom(for: value) {
+            page.insert(value, at: end == .left ? page.first : page.end)
+            return self.page = page
+        }
         switch end {
-        case .left: tree.prepend(.bytes(value))
-        case .right: tree.append(.bytes(value))
+        case .left: tree?.prepend(.bytes(value))
+        case .right: tree?.append(.bytes(value))
         }
     }
 
+    /// The only page if it may take this element too; else nil, and there is a tree.
+    private func pageWithRoom(for value: ByteSlice) -> Listpack? {
+        guard let page else { return nil }
+        // A single element may be of any size.
+        if page.isEmpty { return page }
+        let limits = Self.pageLimits(CollectionLimits.listPage.load(ordering: .relaxed))
+        // At most 10 bytes are added to an element; the bound spares a second look at its text.
+        if page.totalBytes + value.count + 10 <= limits.bytes, page.count < limits.elements ?? .max { return page }
+        becomeTree()
+        return nil
+    }
+
+    /// Goes over to the tree. O(1).
+    private func becomeTree() {
+        guard let page else { return }
+        self.page = nil
+        let limits = Self.pageLimits(CollectionLimits.listPage.load(ordering: .relaxed))
+        tree = CountedTree(width: 1, pageBytes: limits.bytes, pageElements: limits.elements)
+        if page.isEmpty { page.free() } else { tree?.appendPage(page) }
+    }
+
     /// Adds a page behind the last, which then belongs to the list. O(1).
-    public func appendPage(_ page: Listpack) { tree.appendPage(page) }
+    public func appendPage(_ added: Listpack) {
+        if let page, page.isEmpty {
+            page.free()
+            self.page = added
+            return
+        }
+        becomeTree()
+        tree?.appendPage(added)
+    }
 
     /// Puts an element before the one number `index`, 0...count.
-    public func insert(_ value: ByteSlice, before index: Int) { tree.insert(.bytes(value), before: index) }
+    public func insert(_ value: ByteSlice, before index: Int) {
+        if var page = pageWithRoom(for: value) {
+            precondition(index >= 0 && index <= page.count, "an insertion at \(index) of \(page.count)")
+            page.insert(value, at: page.offset(of: index))
+            return self.page = page
+        }
+        tree?.insert(.bytes(value), before: index)
+    }
 
     /// Gives the element number `index` another value.
     public func replace(at index: Int, with value: ByteSlice) {
-        guard let place = tree.place(at: index) else { preconditionFailure("element \(index) of \(count)") }
-        tree.replace(at: place, .bytes(value))
+        precondition(index >= 0 && index < count, "element \(index) of \(count)")
+        if var page {
+            let at = page.offset(of: index)
+            let limit = Self.pageLimits(CollectionLimits.listPage.load(ordering: .relaxed)).bytes
+            if page.totalBytes - (page.next(at) - at) + Listpack.cost(value) <= limit || page.count == 1 {
+                page.replace(at, with: value)
+                return self.page = page
+            }
+            becomeTree()
+        }
+        guard let place = tree?.place(at: index) else { preconditionFailure("element \(index) of \(count)") }
+        tree?.replace(at: place, .bytes(value))
     }
 
-    public func removeSubrange(_ range: Range<Int>) { tree.removeSubrange(range) }
+    public func removeSubrange(_ range: Range<Int>) {
+        guard var page else {
+            tree?.removeSubrange(range)
+            return
+        }
+        precondition(range.lowerBound >= 0 && range.upperBound <= page.count, "elements \(range) of \(page.count)")
+        page.remove(page.offset(of: range.lowerBound), entries: range.count)
+        self.page = page
+    }
 
     /// Removes `number` elements, which must be there, from an end.
-    public func remove(_ number: Int, from end: ListEnd) { tree.removeSubrange(span(number, from: end)) }
+    public func remove(_ number: Int, from end: ListEnd) { removeSubrange(span(number, from: end)) }
 
     /// The elements that are the `number` first seen from `end`.
     public func span(_ number: Int, from end: ListEnd) -> Range<Int> {

@@ -46,6 +46,9 @@ public struct Listpack: @unchecked Sendable {
         memcpy(base, bytes.base, bytes.count)
     }
 
+    /// Takes over the block of another, which is no longer used.
+    init(owning base: UnsafeMutableRawPointer) { self.base = base }
+
     /// An independent copy.
     public func copy() -> Listpack { Listpack(trusted: bytes) }
 

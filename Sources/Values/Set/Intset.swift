@@ -13,7 +13,7 @@ import CShims
 /// Trivial to copy; two copies must not both be changed. Finding is O(log n), a change O(n).
 public struct Intset: @unchecked Sendable {
     // @unchecked: a pointer without rights; the owner's lock guards what it points to.
-    private var base: UnsafeMutableRawPointer
+    private(set) var base: UnsafeMutableRawPointer
 
     private static let headerBytes = 8
 
@@ -33,6 +33,9 @@ public struct Intset: @unchecked Sendable {
             return nil
         }
     }
+
+    /// Takes over the block of another, which is no longer used.
+    init(owning base: UnsafeMutableRawPointer) { self.base = base }
 
     private init(copying other: Intset) {
         base = firn_allocate(other.totalBytes)

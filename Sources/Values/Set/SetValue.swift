@@ -27,6 +27,12 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
         if integers.count > CollectionLimits.setIntsetEntries.load(ordering: .relaxed) { becomeTable() }
     }
 
+    /// The same, however many they are.
+    init(taking integers: Intset) {
+        self.integers = integers
+        super.init()
+    }
+
     /// An empty set in the form of a table.
     init(table: consuming PagedHash) {
         self.table = consume table
@@ -42,7 +48,16 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
     public override var count: Int { integers?.count ?? table?.count ?? 0 }
 
     public override var memoryBytes: Int {
-        objectBytes + (integers?.memoryBytes ?? table?.memoryBytes ?? 0) + (times?.memoryBytes ?? 0)
+        if let integers, times == nil { return integers.memoryBytes }
+        return objectBytes + (integers?.memoryBytes ?? table?.memoryBytes ?? 0) + (times?.standingBytes ?? 0)
+    }
+
+    override var isOneBlock: Bool { integers != nil && times == nil }
+
+    override func takeBlock() -> PackedBlock? {
+        guard let integers, times == nil else { return nil }
+        self.integers = nil
+        return PackedBlock(base: integers.base, type: .set)
     }
 
     public override func copy() -> CollectionValue {

@@ -43,6 +43,13 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
         super.init()
     }
 
+    /// Takes over a listpack of members and scores in their order.
+    init(taking list: Listpack) {
+        self.list = list
+        elements = list.count / 2
+        super.init()
+    }
+
     deinit { list?.free() }
 
     public override class var valueType: ValueType { .zset }
@@ -50,7 +57,16 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
     public override var count: Int { elements }
 
     public override var memoryBytes: Int {
-        objectBytes + (list?.memoryBytes ?? 0) + (index?.memoryBytes ?? 0) + (times?.memoryBytes ?? 0)
+        if let list, times == nil { return list.memoryBytes }
+        return objectBytes + (list?.memoryBytes ?? 0) + (index?.memoryBytes ?? 0) + (times?.standingBytes ?? 0)
+    }
+
+    override var isOneBlock: Bool { list != nil && times == nil }
+
+    override func takeBlock() -> PackedBlock? {
+        guard let list, times == nil else { return nil }
+        self.list = nil
+        return PackedBlock(base: list.base, type: .zset)
     }
 
     public override func encode(into buffer: inout ByteBuffer) { append(to: &buffer) }

@@ -40,13 +40,15 @@ struct DatasetDigest: Equatable {
 
     /// As Redis: what a list holds in its order, what the others hold so that the order doesn't matter.
     private mutating func mixCollection(_ record: Record) {
-        switch record.collection {
-        case let set as SetValue: mixSet(set)
-        case let hash as HashValue: mix(hash)
-        case let list as ListValue: mixList(list)
-        case let value as SortedSetValue: mix(value)
-        case let stream as StreamValue: mix(stream)
-        default: preconditionFailure("a collection without a digest")
+        record.withCollection { collection in
+            switch collection {
+            case let set as SetValue: mixSet(set)
+            case let hash as HashValue: mix(hash)
+            case let list as ListValue: mixList(list)
+            case let value as SortedSetValue: mix(value)
+            case let stream as StreamValue: mix(stream)
+            default: preconditionFailure("a collection without a digest")
+            }
         }
     }
 

@@ -42,9 +42,10 @@ enum DatasetFile {
                         expiryMilliseconds: record.expiry, idleSeconds: nil,
                         frequency: settings.maxMemoryPolicy.isLFU ? UInt8(record.access & 0xff) : nil)
                     let key = record.key
-                    if let collection = record.collection {
+                    let isCollection: Void? = try record.withCollection { (collection) throws(RDBError) in
                         try writer.key(key, info, .collection(collection))
-                    } else {
+                    }
+                    if isCollection == nil {
                         try record.withString { (value) throws(RDBError) in try writer.key(key, info, string: value) }
                     }
                 }

@@ -83,9 +83,10 @@ enum DebugCommand {
         }
         var payload = ByteBuffer()
         let compresses = context.settings.compressesDumps
-        if let collection = record.collection {
-            RDBEncoder.append(body: .collection(collection), compresses: compresses, to: &payload)
-        } else {
+        let isCollection: Void? = record.withCollection {
+            RDBEncoder.append(body: .collection($0), compresses: compresses, to: &payload)
+        }
+        if isCollection == nil {
             record.withString { RDBEncoder.append(string: $0, compresses: compresses, to: &payload) }
         }
         let idle = context.keyspace.accessClock.idleSeconds(record)
