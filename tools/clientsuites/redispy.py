@@ -28,6 +28,7 @@ MARKS = "not onlycluster and not redismod and not ssl and not cp_integration and
 
 CONFIGURATION = """[pytest]
 asyncio_mode = auto
+cache_dir = ../pytest-cache
 timeout = 60
 markers =
     redismod: modules
@@ -87,10 +88,13 @@ def suite(cache, packages):
     found = hashlib.sha256(archive.read_bytes()).hexdigest()
     if found != SHA256:
         raise SuiteError(f"{archive} has the sha256 {found}, wanted {SHA256}: remove it")
-    # Unpacked anew each time: what is run is what was checked.
-    shutil.rmtree(tree, ignore_errors=True)
-    with tarfile.open(archive) as tar:
-        tar.extractall(root, filter="data") if hasattr(tarfile, "data_filter") else tar.extractall(root)
+    if not tree.exists():
+        # Under another name until it is whole: what an interrupted run left is no copy.
+        part = root / "unpacking"
+        shutil.rmtree(part, ignore_errors=True)
+        with tarfile.open(archive) as tar:
+            tar.extractall(part, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))
+        (part / tree.name).rename(tree)
     (tree / "pytest.ini").write_text(CONFIGURATION)
     if not (tree / "tests/test_commands.py").exists():
         raise SuiteError(f"{archive} holds no tests")
@@ -99,8 +103,8 @@ def suite(cache, packages):
 
 def command(python, port, protocol, files):
     """pytest's command line; modules and TLS are looked for where nobody listens."""
-    return [str(python), "-m", "pytest", "-c", "pytest.ini", "--rootdir", ".", "-p", "clientsuites.plugin", "-p",
-            "no:cacheprovider", "-q", "--tb=native", "-m", MARKS, "--redis-url", f"redis://127.0.0.1:{port}/0",
+    return [str(python), "-m", "pytest", "-c", "pytest.ini", "--rootdir", ".", "-p", "clientsuites.plugin",
+            "-q", "--tb=native", "-m", MARKS, "--redis-url", f"redis://127.0.0.1:{port}/0",
             "--redis-mod-url", "redis://127.0.0.1:1", "--protocol", str(protocol), *files]
 
 
