@@ -255,14 +255,14 @@ final class LoopWorker: @unchecked Sendable {
         guard var entry = index.find(arguments[0]) else {
             session.lastCommand.store(-1, ordering: .relaxed)
             Gates.unknownCommand(arguments, session)
-            if session.isQueueing { refusedInMulti(session, nil, start: replyStart) }
+            refused(session, nil, start: replyStart)
             return true
         }
         if entry.pointee.hasSubcommands, arguments.count > 1 {
             guard let sub = index.find(arguments[1], in: entry) else {
                 session.lastCommand.store(-1, ordering: .relaxed)
                 Gates.unknownSubcommand(arguments, entry, context.pointee.reply)
-                if session.isQueueing { refusedInMulti(session, nil, start: replyStart) }
+                refused(session, nil, start: replyStart)
                 return true
             }
             entry = sub
@@ -282,7 +282,7 @@ final class LoopWorker: @unchecked Sendable {
         case .pass: break
         case .rejected:
             statistics.rejected(entry.pointee.number)
-            if session.isQueueing { refusedInMulti(session, entry, start: replyStart) }
+            refused(session, entry, start: replyStart)
             return true
         case .parked: return false
         case .inMulti: return runInMulti(session, entry, &ran)

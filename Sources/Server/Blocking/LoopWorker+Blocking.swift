@@ -43,7 +43,7 @@ extension LoopWorker {
         }
         if let failure = parked.firstFailure {
             reply.pointee.error(ErrorText.readFailed(failure))
-            if session.isQueueing { refusedInMulti(session, entry, start: start) }
+            refused(session, entry, start: start)
             return .answered
         }
         // What serves a waiting call belongs to the push, which the gates have let in: while it waits at a gate, nobody

@@ -42,11 +42,11 @@ extension LoopWorker {
         return runQueue(session, transaction)
     }
 
-    /// A command of a client in MULTI was refused, with an error that begins at `start`: EXEC will run nothing. If it
-    /// is EXEC itself, that is the end of the transaction.
-    func refusedInMulti(_ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>?, start: Int) {
+    /// A command was refused, with an error that begins at `start`: in MULTI, EXEC will run nothing. If it is EXEC
+    /// itself, that is the end of the transaction, and of the watches, and is said so even where there is none.
+    func refused(_ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>?, start: Int) {
         guard let entry, entry.pointee.flags.contains(.runsQueue) else {
-            session.transaction?.isFlagged = true
+            if session.isQueueing { session.transaction?.isFlagged = true }
             return
         }
         session.endTransaction()

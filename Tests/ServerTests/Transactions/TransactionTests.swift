@@ -82,6 +82,22 @@ import Testing
         #expect(all.map(\.isError) == [false, true, true, false, false])
     }
 
+    /// EXEC that is refused says so in its own way where there is no transaction too, and ends the watches.
+    @Test func aRefusedExecAbortsNothing() throws {
+        let server = try Self.server(false)
+        let client = try server.connect()
+        let because = "EXECABORT Transaction discarded because of: "
+        try client.call("watch", "a")
+        #expect(try client.pipeline(["exec now"]) == [.error(because + "wrong number of arguments for 'exec' command")])
+        #expect(Self.isClean(server))
+        #expect(try client.pipeline(["watch a", "set", "exec"]).last == .error("ERR EXEC without MULTI"))
+        #expect(try client.pipeline(["unwatch", "multi", "ping", "exec"]).last == [.simple("PONG")])
+        #expect(server.set("requirepass", "s") == .done(["requirepass"]))
+        let stranger = try server.connect()
+        #expect(try stranger.call("exec") == .error(because + "NOAUTH Authentication required."))
+        #expect(try stranger.call("ping") == .error("NOAUTH Authentication required."))
+    }
+
     @Test func whatEndsATransaction() throws {
         let server = try Self.server(true)
         let client = try server.connect()
