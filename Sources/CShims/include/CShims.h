@@ -153,6 +153,19 @@ static inline uint64_t firn_ticks(void) {
   return ticks;
 #endif
 }
+
+/// Reads a word that other threads write under a lock which the reader doesn't have: what comes may be out of date, but
+/// is a value that stood there. For hints only. The thread sanitizer isn't to look: the writers' side is plain.
+#if __has_feature(thread_sanitizer)
+__attribute__((no_sanitize("thread"), noinline)) static uint64_t firn_unlocked_word(const void *_Nonnull address) {
+  return *(const volatile uint64_t *)address;
+}
+#else
+static inline uint64_t firn_unlocked_word(const void *_Nonnull address) {
+  return __atomic_load_n((const uint64_t *)address, __ATOMIC_RELAXED);
+}
+#endif
+
 static inline void firn_prefetch(const void *_Nonnull address) { __builtin_prefetch(address, 0, 3); }
 
 #endif
