@@ -4,8 +4,8 @@
 import Foundation
 import PackageDescription
 
-/// `FIRN_SANITIZE=thread` leaves out what the thread sanitizer can't see into (Debian's RocksDB, jemalloc)
-/// and with it everything that needs them; layers 0 to 4 run over the Memory and Faulty providers.
+/// `FIRN_SANITIZE=thread` leaves out what the thread sanitizer can't see into (Debian's RocksDB, jemalloc) and the
+/// executables; layers 0 to 6 run over the Memory and Faulty providers.
 let sanitizing = ProcessInfo.processInfo.environment["FIRN_SANITIZE"] != nil
 
 let optimised: [SwiftSetting] = [
@@ -14,10 +14,15 @@ let optimised: [SwiftSetting] = [
     // leaving it out.
     .unsafeFlags(["-cross-module-optimization", "-enforce-exclusivity=unchecked"], .when(configuration: .release)),
 ]
+/// Defined where the engine is part of the build.
+let rocksDB: [SwiftSetting] = sanitizing ? [] : [.define("FIRN_ROCKSDB")]
 let jemalloc: [CSetting] = sanitizing ? [] : [.define("FIRN_JEMALLOC")]
 
-func library(_ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil) -> Target {
-    .target(name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", swiftSettings: optimised)
+func library(
+    _ name: String, _ dependencies: [Target.Dependency] = [], path: String? = nil, defines: [SwiftSetting] = []
+) -> Target {
+    .target(
+        name: name, dependencies: dependencies, path: path ?? "Sources/\(name)", swiftSettings: optimised + defines)
 }
 func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String] = []) -> Target {
     .testTarget(
@@ -62,6 +67,9 @@ var targets: [Target] = [
         path: "Sources/loadgen", swiftSettings: optimised),
     tests("loadgen", ["loadgen", "Bytes"]),
     // tests of the layers above
+    .target(
+        name: "Histories", dependencies: ["Bytes", "RESP", "StorageFaulty", "Values"],
+        path: "Tests/Histories", swiftSettings: optimised),
     tests("Bytes", ["Bytes", "CShims"]),
     tests("Platform", ["Platform"]),
     tests("RDB", ["RDB", "Bytes", "Values"]),
@@ -84,18 +92,19 @@ var targets: [Target] = [
         "Tiering",
         [
             "Tiering", "Commands", "RESP", "Keyspace", "Values", "Storage", "StorageMemory", "StorageFaulty",
-            "Platform", "Bytes", "CShims",
+            "Histories", "Platform", "Bytes", "CShims",
         ]),
-    tests("PubSub", ["PubSub", "Platform", "Bytes"]),
+    tests("PubSub", ["PubSub", "Histories", "Platform", "Bytes"]),
     tests("Frontend", ["Frontend", "RESP", "Platform", "Bytes", "CShims"]),
     .testTarget(
         name: "StorageTests",
         dependencies: ["Bytes", "Platform", "Storage", "StorageMemory", "StorageFaulty"]
             + (sanitizing ? [] : ["StorageRocksDB"]),
-        path: "Tests/StorageTests", swiftSettings: optimised + (sanitizing ? [] : [.define("FIRN_ROCKSDB")])),
+        path: "Tests/StorageTests", swiftSettings: optimised + rocksDB),
     tests("Configuration", ["Configuration"]),
 ]
 
+// In the order of their layers too, but for what a sanitizer's build leaves out.
 if !sanitizing {
     targets += [
         .target(
@@ -103,13 +112,6 @@ if !sanitizing {
             cxxSettings: [.unsafeFlags(["-std=c++17", "-fno-rtti"])],
             linkerSettings: [.linkedLibrary("rocksdb"), .linkedLibrary("stdc++")]),
         library("StorageRocksDB", ["RocksDBShim", "Bytes", "Storage"], path: "storage/RocksDB"),
-        // 6
-        library(
-            "Server",
-            [
-                "CShims", "Bytes", "Platform", "RESP", "Values", "Storage", "Telemetry", "Configuration", "Keyspace",
-                "RDB", "Frontend", "PubSub", "StorageRocksDB", "Commands", "Tiering", "Persistence",
-            ]),
         // 7
         .executableTarget(
             name: "firn-server", dependencies: ["Configuration", "Server"],
@@ -119,14 +121,23 @@ if !sanitizing {
             dependencies: ["Configuration", "Storage", "StorageFaulty", "Server"],
             path: "Tests/FaultyServer", swiftSettings: optimised),
         tests("Tidy", []),
-        tests(
-            "Server",
-            [
-                "Server", "Commands", "Frontend", "Tiering", "Keyspace", "Storage", "StorageMemory", "StorageFaulty",
-                "Configuration", "Telemetry", "Platform", "Bytes",
-            ]),
     ]
 }
+targets += [
+    // 6
+    library(
+        "Server",
+        [
+            "CShims", "Bytes", "Platform", "RESP", "Values", "Storage", "Telemetry", "Configuration", "Keyspace",
+            "RDB", "Frontend", "PubSub", "Commands", "Tiering", "Persistence",
+        ] + (sanitizing ? [] : ["StorageRocksDB"]), defines: rocksDB),
+    tests(
+        "Server",
+        [
+            "Server", "Commands", "Frontend", "Tiering", "Keyspace", "Storage", "StorageMemory", "StorageFaulty",
+            "Histories", "Configuration", "Telemetry", "Platform", "Bytes",
+        ]),
+]
 
 let package = Package(
     name: "firn",

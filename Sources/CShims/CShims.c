@@ -146,3 +146,9 @@ long firn_raise_file_limit(long wanted) {
   }
   return (long)before;
 }
+
+#if __has_feature(thread_sanitizer)
+__attribute__((no_sanitize("thread"))) uint64_t firn_unlocked_word(const void *address) {
+  return *(const volatile uint64_t *)address;
+}
+#endif

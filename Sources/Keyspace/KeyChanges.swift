@@ -90,7 +90,7 @@ extension KeyspaceStore {
 
     /// The database that shows a space now. Needs a shard's lock to be stable. O(databases).
     public func database(ofSpace space: Int) -> Int {
-        for database in 0..<databases where map[database] == space { return database }
+        for database in 0..<databases where self.space(ofDatabase: database) == space { return database }
         preconditionFailure("no database shows space \(space)")
     }
 }

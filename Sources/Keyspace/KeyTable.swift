@@ -82,10 +82,15 @@ public struct KeyTable {
     @inlinable
     func home(_ tag: UInt32) -> Int { (Int(tag) &* capacity) &>> Position.tagBits }
 
-    /// Brings the first line of a key's slots into the cache.
+    /// Brings the first line of a key's slots into the cache. Without the lock, so the table at `address` may be
+    /// changing: its words are read as they are just now, and an array that is gone costs no more than a useless
+    /// fetch. The two words are the first members, in order; a test holds that.
     @inlinable
-    public func prefetch(_ tag: UInt32) {
-        if let slots { firn_prefetch(slots + home(tag)) }
+    static func prefetch(at address: UnsafeRawPointer, _ tag: UInt32) {
+        let slots = UInt(firn_unlocked_word(address))
+        let capacity = UInt(firn_unlocked_word(address + MemoryLayout<UInt>.size))
+        let home = (UInt(tag) &* capacity) &>> UInt(Position.tagBits)
+        if let line = UnsafeRawPointer(bitPattern: slots &+ home &* 8) { firn_prefetch(line) }
     }
 
     /// Brings the first record with this tag into the cache.

@@ -13,9 +13,10 @@ public final class KeyspaceStore: @unchecked Sendable {
     @usableFromInline let locks: UnsafeMutablePointer<PaddedLock>
     @usableFromInline let shards: UnsafeMutablePointer<Shard>
     @usableFromInline let partitions: UnsafeMutablePointer<Partition>
-    /// Database number to space. Changed with every shard locked; read with any shard locked.
-    @usableFromInline let map: UnsafeMutablePointer<Int>
-    /// Space to keyspace generation, the first part of its keys on flash. Changed and read as `map`.
+    /// Database number to space. Changed with every shard locked; what is read with none locked may be out of date.
+    @usableFromInline let map: UnsafeMutablePointer<Atomic<Int>>
+    /// Space to keyspace generation, the first part of its keys on flash. Changed with every shard locked, read with
+    /// any locked.
     @usableFromInline let generations: UnsafeMutablePointer<UInt32>
     /// Spaces that may hold records with an expiry in RAM; see `takeExpiring`.
     private let mayExpire: UnsafeMutablePointer<Atomic<Bool>>
@@ -77,7 +78,7 @@ public final class KeyspaceStore: @unchecked Sendable {
         for index in 0..<databases { (mayExpire + index).initialize(to: Atomic(false)) }
         var next = max(fresh, (known.max() ?? 0) + 1)
         for index in 0..<databases {
-            map[index] = index
+            (map + index).initialize(to: Atomic(index))
             if index < known.count {
                 generations[index] = known[index]
             } else {
@@ -99,6 +100,7 @@ public final class KeyspaceStore: @unchecked Sendable {
         firn_unmap(partitions, Position.shardCount * databases * MemoryLayout<Partition>.stride)
         mayExpire.deinitialize(count: databases)
         mayExpire.deallocate()
+        map.deinitialize(count: databases)
         map.deallocate()
         generations.deallocate()
     }
@@ -112,7 +114,7 @@ public final class KeyspaceStore: @unchecked Sendable {
 
     /// The space that a database shows now. Needs a shard's lock to be stable.
     @inlinable
-    public func space(ofDatabase database: Int) -> Int { map[database] }
+    public func space(ofDatabase database: Int) -> Int { map[database].load(ordering: .relaxed) }
 
     // A look at every shard of every space, ten times a second, would cost an idle server a percent of its processor.
     // So a space is marked when one of its partitions gets its first record with an expiry, under the shard's lock. The
@@ -196,7 +198,7 @@ public final class KeyspaceStore: @unchecked Sendable {
         var sum = Counts()
         for shard in 0..<Position.shardCount {
             lock(shard)
-            let part = partition(shard, map[database])
+            let part = partition(shard, space(ofDatabase: database))
             sum.keys += part.pointee.keys
             sum.resident += part.pointee.resident
             sum.unresolved += part.pointee.unresolved
@@ -209,9 +211,9 @@ public final class KeyspaceStore: @unchecked Sendable {
 
     /// Exchanges what two databases show. All locks must be held; constant time.
     public func swap(_ a: Int, _ b: Int) {
-        let kept = map[a]
-        map[a] = map[b]
-        map[b] = kept
+        let kept = space(ofDatabase: a)
+        map[a].store(space(ofDatabase: b), ordering: .relaxed)
+        map[b].store(kept, ordering: .relaxed)
     }
 
     /// What a flush leaves behind: tables to be freed, and the generation whose data on flash is dead.
@@ -241,7 +243,7 @@ public final class KeyspaceStore: @unchecked Sendable {
     /// Empties a database: detaches its tables and gives it a new generation. All locks must be held. O(shards).
     /// Writes and faults in flight complete into a dead generation and change nothing.
     public func detach(database: Int) -> Detached {
-        let space = map[database]
+        let space = self.space(ofDatabase: database)
         let dead = generations[space]
         var tables: [KeyTable] = []
         var keys = 0
@@ -277,7 +279,7 @@ public final class KeyspaceStore: @unchecked Sendable {
     public func coldCounts(database: Int) -> ColdCounts {
         var result = ColdCounts(keys: [], expiring: [])
         for shard in 0..<Position.shardCount {
-            let part = partition(shard, map[database])
+            let part = partition(shard, space(ofDatabase: database))
             precondition(part.pointee.unresolved == 0, "sealing shard \(shard) with unresolved keys")
             result.keys.append(UInt32(part.pointee.keys))
             result.expiring.append(UInt32(part.pointee.expiring + part.pointee.coldExpiring))
@@ -289,7 +291,7 @@ public final class KeyspaceStore: @unchecked Sendable {
     /// Says how many keys of a database are on flash. Only at start, on an empty keyspace.
     public func restore(database: Int, _ counts: ColdCounts) {
         for shard in 0..<min(Position.shardCount, counts.keys.count) {
-            let part = partition(shard, map[database])
+            let part = partition(shard, space(ofDatabase: database))
             part.pointee.keys = Int(counts.keys[shard])
             part.pointee.coldExpiring = Int(counts.expiring[shard])
             part.pointee.coldMemberExpiring =
@@ -321,11 +323,12 @@ extension KeyspaceStore {
     public func identify(database: Int) -> (space: Int, generation: UInt32) {
         lock(0)
         defer { unlock(0) }
-        return (map[database], generations[map[database]])
+        let space = self.space(ofDatabase: database)
+        return (space, generations[space])
     }
 
     /// The generations of all databases, in their order. All locks must be held.
-    public var generationsByDatabase: [UInt32] { (0..<databases).map { generations[map[$0]] } }
+    public var generationsByDatabase: [UInt32] { (0..<databases).map { generations[space(ofDatabase: $0)] } }
 }
 
 extension KeyspaceStore {

@@ -70,7 +70,7 @@ public struct LockedKeyspace: ~Copyable {
     /// The place of `key` in a database. The space may change until the shard is locked: see `KeyRef.space`.
     @inlinable
     public func ref(_ key: ByteSlice, database: Int) -> KeyRef {
-        KeyRef(bytes: key, position: store.placement.position(of: key), space: store.map[database])
+        KeyRef(bytes: key, position: store.placement.position(of: key), space: store.space(ofDatabase: database))
     }
 
     @inlinable
@@ -102,27 +102,33 @@ public struct LockedKeyspace: ~Copyable {
 
     // Each step reads what the one before it has fetched; done for several keys in turn, their misses overlap.
 
+    /// Where a partition is just now: without a lock the database may show another space by the time it is used.
+    @inlinable
+    func partition(of position: Position, _ database: Int) -> UnsafeMutablePointer<Partition> {
+        partitions + (store.space(ofDatabase: database) &* Position.shardCount &+ position.shard)
+    }
+
     /// The place of a key of which something will be asked soon; its lock and partition are on their way to the cache.
     @inlinable
     public func prefetchPartition(_ key: ByteSlice, database: Int) -> Position {
         let position = store.placement.position(of: key)
         firn_prefetch(locks + position.shard)
-        firn_prefetch(partitions + (store.map[database] &* Position.shardCount &+ position.shard))
+        firn_prefetch(partition(of: position, database))
         return position
     }
 
-    /// Brings the slots of a key at this place into the cache. Without locks: the address may be out of date, which
-    /// costs no more than a useless fetch.
+    /// Brings the slots of a key at this place into the cache. Without locks.
     @inlinable
     public func prefetchSlot(_ position: Position, database: Int) {
-        partitions[store.map[database] &* Position.shardCount &+ position.shard].table.prefetch(position.tag)
+        // The table is the partition's first member.
+        KeyTable.prefetch(at: UnsafeRawPointer(partition(of: position, database)), position.tag)
     }
 
     /// Brings the record of a key at this place into the cache. Skips a shard that is locked just now.
     @inlinable
     public func prefetchRecord(_ position: Position, database: Int) {
         guard locks[position.shard].lock.tryLock() else { return }
-        partitions[store.map[database] &* Position.shardCount &+ position.shard].table.prefetchRecord(position.tag)
+        partition(of: position, database).pointee.table.prefetchRecord(position.tag)
         locks[position.shard].lock.unlock()
     }
 
@@ -130,7 +136,7 @@ public struct LockedKeyspace: ~Copyable {
     @inlinable
     public func prefetchValue(_ position: Position, database: Int) {
         guard locks[position.shard].lock.tryLock() else { return }
-        partitions[store.map[database] &* Position.shardCount &+ position.shard].table.prefetchValue(position.tag)
+        partitions[store.space(ofDatabase: database) &* Position.shardCount &+ position.shard].table.prefetchValue(position.tag)
         locks[position.shard].lock.unlock()
     }
 

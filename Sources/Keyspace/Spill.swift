@@ -292,7 +292,7 @@ extension LockedKeyspace {
     public mutating func openCount(shard: Int, database: Int) -> (keys: Int, open: [Unresolved]) {
         lock(shard)
         defer { unlock(shard) }
-        let space = store.map[database]
+        let space = store.space(ofDatabase: database)
         let part = partitions + (space * Position.shardCount + shard)
         var open: [Unresolved] = []
         guard part.pointee.unresolved > 0 else { return (part.pointee.keys, open) }

@@ -2,8 +2,6 @@ import Commands
 import Configuration
 import Frontend
 import Keyspace
-import Storage
-import StorageRocksDB
 import Synchronization
 import Telemetry
 import Tiering
@@ -132,17 +130,6 @@ extension MemoryBudget {
     init(_ settings: Settings, maxMemory: Int) {
         self.init(
             maximum: maxMemory, blockCache: settings.flash.blockCacheBytes, memtables: settings.flash.memtableBytes)
-    }
-}
-
-extension RocksDBOptions {
-    init(_ settings: Settings, budget: MemoryBudget) {
-        self.init()
-        blockCacheBytes = UInt64(budget.blockCache)
-        memtableBytes = UInt64(budget.memtables)
-        compression = settings.flash.compression.rawValue
-        directReads = settings.flash.directReads
-        userOptions = settings.flash.providerOptions
     }
 }
 

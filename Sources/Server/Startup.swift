@@ -4,7 +4,6 @@ import Keyspace
 import Persistence
 import Platform
 import Storage
-import StorageRocksDB
 import Telemetry
 import Tiering
 
@@ -44,9 +43,7 @@ public enum KeyspaceStartup {
             throw StartupError("with a flash tier maxmemory must be at least \(MemoryBudget.minimum) bytes")
         }
         let tierSettings = TierSettings(settings, maxMemory: maxMemory)
-        let options = RocksDBOptions(settings, budget: tierSettings.budget)
-        // Before anything on disk changes.
-        try RocksDBProvider.validate(options)
+        try FlashProvider.validate(settings, tierSettings.budget)
         let (directory, found) = try DataDirectory.open(path, refusesUnsealed: settings.flash.unsealed == .refuse)
         var seal: Seal?
         switch found {
@@ -62,7 +59,7 @@ public enum KeyspaceStartup {
                 "the flash directory holds keys in database \(needed - 1), the configuration has "
                     + "\(settings.databases) databases")
         }
-        let provider = try RocksDBProvider(directory: directory.providerPath, options: options)
+        let provider = try FlashProvider.open(directory.providerPath, settings, tierSettings.budget)
         let placement = seal.map { Placement(seed: SipHash(k0: $0.seed.0, k1: $0.seed.1)) } ?? freshPlacement()
         let store = KeyspaceStore(
             databases: settings.databases, placement: placement, hasProvider: true,

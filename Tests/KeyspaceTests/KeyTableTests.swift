@@ -50,6 +50,13 @@ private final class Modelled {
 @Suite struct KeyTableTests {
     static let last: UInt32 = 1 << 21 - 1
 
+    /// Prefetching reads these words without the lock, at these places.
+    @Test func prefetchedWordsAreTheFirst() {
+        #expect(MemoryLayout<Partition>.offset(of: \.table) == 0)
+        #expect(MemoryLayout<KeyTable>.offset(of: \.slots) == 0)
+        #expect(MemoryLayout<KeyTable>.offset(of: \.capacity) == MemoryLayout<UInt>.size)
+    }
+
     /// All sequences of up to seven insertions with tags from a small set, then removal in every position.
     @Test func everySmallLayout() {
         let tags: [UInt32] = [0, 1, Self.last / 2, Self.last]

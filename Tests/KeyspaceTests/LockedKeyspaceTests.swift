@@ -55,7 +55,7 @@ final class Bench {
     func state(_ key: String) -> Residency.State? {
         Array(key.utf8).withSlice { key in
             let position = store.placement.position(of: key)
-            let table = store.partition(position.shard, store.map[0]).pointee.table
+            let table = store.partition(position.shard, store.space(ofDatabase: 0)).pointee.table
             let index = table.find(position.tag, key)
             return index < 0 ? nil : table.slot(at: index).record.residence.state
         }
@@ -65,9 +65,9 @@ final class Bench {
     func spill(_ succeeded: Bool?, drops: Bool = true, existed: Bool = false) -> [[UInt8]] {
         var sink = ListSink()
         for shard in 0..<Position.shardCount {
-            let slots = store.slotCount(shard: shard, space: store.map[0])
+            let slots = store.slotCount(shard: shard, space: store.space(ofDatabase: 0))
             let visit = keys.turnHand(
-                shard: shard, space: store.map[0], slots: slots, wantedBytes: .max, ignoringTouches: true,
+                shard: shard, space: store.space(ofDatabase: 0), slots: slots, wantedBytes: .max, ignoringTouches: true,
                 dropsClean: drops,
                 into: &sink)
             for item in visit.unresolved {
@@ -87,7 +87,8 @@ final class Bench {
 
     func complete(_ all: [[UInt8]], _ succeeded: Bool, drops: Bool = true) {
         for key in all {
-            _ = key.withSlice { keys.complete(space: store.map[0], key: $0, succeeded: succeeded, drops: drops) }
+            let space = store.space(ofDatabase: 0)
+            _ = key.withSlice { keys.complete(space: space, key: $0, succeeded: succeeded, drops: drops) }
         }
     }
 

@@ -1,16 +1,13 @@
 import Bytes
-import Glibc
 import Platform
 import PubSub
 import Synchronization
 import Testing
 
+@testable import Histories
+
 /// Random histories: on one thread against a model, on many threads against what must be true of any history.
 @Suite struct HistoryTests {
-    private static func number(_ name: String, _ fallback: Int) -> Int {
-        getenv(name).flatMap { Int(String(cString: $0)) } ?? fallback
-    }
-
     private static let channels = ["a", "ab", "abc", "b", "x"]
     private static let patterns = ["a*", "*", "[ab]", "?b*", "x"]
 
@@ -23,14 +20,14 @@ import Testing
 
     /// Loops are drained at random times; still everybody hears exactly what was published while he was subscribed.
     @Test func exactDelivery() {
-        let seed = UInt64(Self.number("FIRN_SEED", Int.random(in: 0..<1 << 40)))
+        let seed = Run.seed
         var random = RandomSource(seed: seed)
         let loops = 3
         let registry = SubscriptionRegistry(loops: loops)
         var listeners = (0..<9).map { Listener(loop: $0 % loops) }
         var models = listeners.map { _ in Model() }
         func pick(_ names: [String]) -> String { names[random.index(below: names.count)] }
-        for step in 0..<Self.number("FIRN_OPERATIONS", 20_000) {
+        for step in 0..<Run.operations(20_000) {
             let who = random.index(below: 9)
             switch random.below(12) {
             case 0, 1:
@@ -92,8 +89,8 @@ import Testing
     }
 
     @Test func manyLoops() {
-        let seed = UInt64(Self.number("FIRN_SEED", Int.random(in: 0..<1 << 40)))
-        let steps = Self.number("FIRN_OPERATIONS", 20_000) / 10
+        let seed = Run.seed
+        let steps = Run.operations(20_000) / 10
         let count = 4
         let registry = SubscriptionRegistry(loops: count)
         let loops = (0..<count).map { Loop($0) }

@@ -6,122 +6,19 @@ import Synchronization
 import Testing
 import Values
 
+@testable import Histories
 @testable import Keyspace
 @testable import Tiering
 
-/// Random calls on one collection.
-struct CollectionCalls {
-    var random: RandomSource
-    /// Members are drawn from so many, and values have up to so many bytes.
-    var range = 40
-    var valueBytes = 300
-    private var unique = 0
-
-    init(seed: UInt64) { random = RandomSource(seed: seed) }
-
-    mutating func value() -> String {
-        unique += 1
-        if random.index(below: 3) == 0 { return "\(unique)" }
-        return "v\(unique)." + String(repeating: "x", count: random.index(below: valueBytes))
-    }
-
-    /// Half of them numbers, so that there are intsets.
-    mutating func member() -> String {
-        let number = random.index(below: range)
-        return number % 2 == 0 ? "\(number)" : "m\(number)"
-    }
-
-    mutating func time(_ now: Int64) -> String { "\(now - 20 + Int64(random.below(500)))" }
-
-    private mutating func some(_ make: (inout CollectionCalls) -> [String]) -> [String] {
-        var words: [String] = []
-        for _ in 0...random.index(below: 6) { words += make(&self) }
-        return words
-    }
-
-    mutating func call(_ key: String, _ kind: CollectionModel.Kind, now: Int64, expiries: Bool = true) -> [String] {
-        if expiries, random.index(below: 12) == 0 {
-            switch random.index(below: kind == .list ? 2 : 5) {
-            case 0: return ["PEXPIREAT", key, time(now + 200)]
-            case 1: return ["PERSIST", key]
-            case 2: return ["PTTL", key, member()]
-            default: return ["PEXPIREMEMBERAT", key, member(), time(now)]
-            }
-        }
-        switch random.index(below: 30) {
-        case 0: return ["DEL", key]
-        case 1: return ["EXISTS", key]
-        default: break
-        }
-        switch kind {
-        case .list: return list(key)
-        case .set: return set(key)
-        case .hash: return hash(key, now, expiries)
-        case .sortedSet: return sortedSet(key)
-        }
-    }
-
-    private mutating func list(_ key: String) -> [String] {
-        switch random.index(below: 12) {
-        case 0..<3: return ["RPUSH", key] + some { [$0.value()] }
-        case 3..<5: return ["LPUSH", key] + some { [$0.value()] }
-        case 5: return ["LPOP", key]
-        case 6: return ["RPOP", key]
-        case 7: return ["LRANGE", key, "0", "-1"]
-        case 8: return ["LSET", key, "\(random.index(below: 5))", value()]
-        case 9: return random.index(below: 4) == 0 ? ["LTRIM", key, "1", "30"] : ["LREM", key, "0", "\(unique)"]
-        case 10: return ["LINSERT", key, random.index(below: 2) == 0 ? "BEFORE" : "AFTER", "\(unique)", value()]
-        default: return ["LLEN", key]
-        }
-    }
-
-    private mutating func set(_ key: String) -> [String] {
-        switch random.index(below: 10) {
-        case 0..<4: return ["SADD", key] + some { [$0.member()] }
-        case 4: return ["SREM", key] + some { [$0.member()] }
-        case 5: return ["SPOP", key]
-        case 6: return ["SCARD", key]
-        case 7: return ["SISMEMBER", key, member()]
-        default: return ["SMEMBERS", key]
-        }
-    }
-
-    private mutating func hash(_ key: String, _ now: Int64, _ expiries: Bool) -> [String] {
-        switch random.index(below: expiries ? 12 : 9) {
-        // A field isn't named twice: HSET counts it once, the model would have to.
-        case 0..<3: return ["HSET", key, member(), value()]
-        case 3: return ["HDEL", key] + some { [$0.member()] }
-        case 4: return ["HINCRBY", key, "n\(random.index(below: 4))", "1"]
-        case 5: return ["HGET", key, member()]
-        case 6: return ["HLEN", key]
-        case 7, 8: return ["HGETALL", key]
-        case 9, 10: return ["HPEXPIREAT", key, time(now), "FIELDS", "1", member()]
-        default: return ["HPERSIST", key, "FIELDS", "1", member()]
-        }
-    }
-
-    private mutating func sortedSet(_ key: String) -> [String] {
-        switch random.index(below: 10) {
-        case 0..<3: return ["ZADD", key] + some { ["\($0.random.index(below: 100))", $0.member()] }
-        case 3: return ["ZINCRBY", key, "\(random.index(below: 20) - 10)", member()]
-        case 4: return ["ZREM", key] + some { [$0.member()] }
-        case 5: return ["ZPOPMIN", key]
-        case 6: return ["ZREMRANGEBYRANK", key, "0", "\(random.index(below: 3))"]
-        case 7: return ["ZSCORE", key, member()]
-        case 8: return ["ZCARD", key]
-        default: return ["ZRANGE", key, "0", "-1", "WITHSCORES"]
-        }
-    }
-}
-
 /// A client with keys of its own, and what it knows of them.
-private final class CollectionOwner {
+private final class CollectionOwner: OwningClient {
     let client: CommandClient
     let number: Int
     var calls: CollectionCalls
     var models: [String: CollectionModel] = [:]
     var differences: [String] = []
     var failures = 0
+    var parks: Int { client.client.parks }
     private let keys: Int
 
     init(_ world: World, number: Int, keys: Int) {
@@ -133,19 +30,13 @@ private final class CollectionOwner {
     }
 
     private func kind(of key: String) -> CollectionModel.Kind {
-        switch key.first {
-        case "l": .list
-        case "s": .set
-        case "h": .hash
-        default: .sortedSet
-        }
+        CollectionModel.Kind.allCases.first { key.hasPrefix($0.letter) } ?? .sortedSet
     }
 
     private func key(_ kind: CollectionModel.Kind) -> String {
-        let letter = kind == .list ? "l" : kind == .set ? "s" : kind == .hash ? "h" : "z"
         // A tenth of the keys gets a quarter of the calls.
         let range = calls.random.index(below: 4) == 0 ? keys / 10 : keys
-        return "\(letter)\(number):\(calls.random.index(below: range))"
+        return "\(kind.letter)\(number):\(calls.random.index(below: range))"
     }
 
     private func model(_ key: String) -> CollectionModel { models[key] ?? CollectionModel(kind(of: key)) }
@@ -166,7 +57,7 @@ private final class CollectionOwner {
     }
 
     private func step() throws(CallError) {
-        let kind = CollectionModel.Kind.allCases[calls.random.index(below: 4)]
+        let kind = CollectionModel.Kind.allCases[calls.random.index(below: 5)]
         let key = key(kind)
         // Small ones, which are packed, and large ones, which are in pages.
         calls.range = key.hasSuffix("7") ? 1000 : 40
@@ -185,6 +76,7 @@ private final class CollectionOwner {
         let (reply, now) = try client.run(words.map { Array($0.utf8) }, database: number)
         var model = model(key)
         let before = model
+        calls.remember(key, model.kind, reply)
         if !model.take(words, reply, now: now) { differ(words, reply, before, now) }
         models[key] = model
     }
@@ -227,6 +119,7 @@ private final class CollectionOwner {
         let (reply, then) = try client.run(restore, database: number)
         if reply != .simple("OK") { differ(["RESTORE", to], reply, source, now) }
         source.expiry = nil
+        source.stream?.passThroughPayload()
         source.advance(to: then)
         models[to] = source
     }
@@ -292,14 +185,14 @@ private final class CollectionOwner {
     func checkAll() throws(CallError) {
         for kind in CollectionModel.Kind.allCases {
             for index in 0..<keys {
-                let letter = kind == .list ? "l" : kind == .set ? "s" : kind == .hash ? "h" : "z"
-                let key = "\(letter)\(number):\(index)"
+                let key = "\(kind.letter)\(number):\(index)"
                 let words: [String]
                 switch kind {
                 case .list: words = ["LRANGE", key, "0", "-1"]
                 case .set: words = ["SMEMBERS", key]
                 case .hash: words = ["HGETALL", key]
                 case .sortedSet: words = ["ZRANGE", key, "0", "-1", "WITHSCORES"]
+                case .stream: words = ["XINFO", "STREAM", key, "FULL", "COUNT", "0"]
                 }
                 try single(words, key)
             }
@@ -310,56 +203,10 @@ private final class CollectionOwner {
 @Suite(.serialized) struct CollectionHistoryTests {
     /// Clients with databases of their own, over one tier, against exact models, with members and keys that expire.
     @Test func ownCollectionsAgainstAnExactModel() throws {
-        Run.announce("ownCollectionsAgainstAnExactModel")
-        let clients = 4
-        let world = World(databases: clients, plan: nastyPlan(), seed: Run.seed &+ 2, threads: true)
+        Run.announce("ownCollectionsAgainstAnExactModel", History.operations)
+        let world = World(databases: History.clients, plan: .nasty, seed: Run.seed &+ 2, threads: true)
         defer { world.stop() }
-        let total = Run.operations
-        let outcomes = Monitor<[(differences: [String], parks: Int, failures: Int)]>([])
-        let gate = Monitor(0)
-        let threads = (0..<clients).map { number in
-            Thread(name: "owner-\(number)") {
-                let owner = CollectionOwner(world, number: number, keys: 600)
-                owner.run(total / clients)
-                gate.withLock { $0 += 1 }
-                gate.wakeAll()
-                _ = gate.wait { $0 >= clients ? true : nil }
-                world.faulty.plan = FaultPlan()
-                do {
-                    try owner.checkAll()
-                } catch {
-                    owner.differences.append("the end: \(error)")
-                }
-                outcomes.withLock { $0.append((owner.differences, owner.client.client.parks, owner.failures)) }
-            }
-        }
-        for thread in threads { thread.join() }
-        let all = outcomes.withLock { $0 }
-        for difference in all.flatMap(\.differences).prefix(10) { Issue.record("FIRN_SEED=\(Run.seed): \(difference)") }
-        // Without these the test would have tested nothing.
-        #expect(all.map(\.parks).reduce(0, +) > total / 100)
-        #expect(world.tier.spilledOperations.load(ordering: .relaxed) > total / 100)
-        #expect(all.map(\.failures).reduce(0, +) < total / 5)
-        try finish(world, clients)
-    }
-
-    /// What must hold when nobody is at work any more: whatever expires goes without being touched.
-    private func finish(_ world: World, _ databases: Int) throws {
-        var hand = ResidentExpiry(store: world.store)
-        #expect(
-            eventually {
-                _ = hand.cycle(budgetNanoseconds: 50_000_000)
-                return world.counters()[3...] == [0, 0] && world.memberCounters() == [0, 0]
-            })
-        try world.tier.spillEverything(keepsClean: false)
-        try world.tier.reapBuried()
-        let counters = world.counters()
-        #expect(counters == [counters[0], 0, 0, 0, 0], "\(world.residents().prefix(5))")
-        #expect(world.flashKeys().count == counters[0])
-        #expect(world.store.memoryBytes == 0)
-        var sum = 0
-        for database in 0..<databases { sum += try world.tier.exactCount(database: database) }
-        #expect(sum == counters[0])
+        try History.ownKeys(world, databases: History.clients) { CollectionOwner(world, number: $0, keys: 600) }
     }
 
     private struct Seen: SequentialAction, CustomStringConvertible {
@@ -375,45 +222,27 @@ private final class CollectionOwner {
         var description: String { "\(words.joined(separator: " ")) \(reply)" }
     }
 
-    /// Nobody's collections: several clients on the same ones, each key's history checked for a legal order.
     @Test func sharedCollectionsAreLinearizable() throws {
-        Run.announce("sharedCollectionsAreLinearizable")
-        let clients = 4
-        let keysPerRound = 40
-        let perClient = 400
-        let world = World(plan: nastyPlan(), seed: Run.seed &+ 3, threads: true)
+        Run.announce("sharedCollectionsAreLinearizable", History.operations)
+        let world = World(plan: .nasty, seed: Run.seed &+ 3, threads: true)
         defer { world.stop() }
-        let rounds = max(2, Run.operations / 4 / (clients * perClient))
-        let clock = Ticks()
-        for round in 0..<rounds {
-            let histories = Monitor<[Int: [Observed<Seen>]]>([:])
-            let threads = (0..<clients).map { number in
-                Thread(name: "sharer-\(number)") {
-                    let client = CommandClient(world, seed: Run.seed &+ UInt64(round * 64 + number))
-                    var calls = CollectionCalls(seed: Run.seed &+ UInt64(round * 1000 + number))
-                    calls.range = 6
-                    calls.valueBytes = 20
-                    var mine: [Int: [Observed<Seen>]] = [:]
-                    for turn in 0..<perClient {
-                        let number = calls.random.index(below: keysPerRound)
-                        let kind = CollectionModel.Kind.allCases[number % 4]
-                        let words = calls.call("c\(round):\(number)", kind, now: 0, expiries: false)
-                        let from = clock.next()
-                        if let (reply, _) = try? client.run(words.map { Array($0.utf8) }) {
-                            let seen = Seen(kind: kind, words: words, reply: reply)
-                            mine[number, default: []].append(Observed(action: seen, from: from, to: clock.next()))
-                        }
-                        if turn % 20 == 0 { client.client.fill(&calls.random) }
-                        if turn % 50 == number { try? world.tier.spillEverything(keepsClean: false) }
-                    }
-                    histories.withLock { $0.merge(mine) { $0 + $1 } }
-                }
-            }
-            for thread in threads { thread.join() }
-            for (key, history) in histories.withLock({ $0 }) {
-                #expect(
-                    Linearizability.check(history),
-                    "FIRN_SEED=\(Run.seed) round \(round) key \(key): \(history.sorted { $0.from < $1.from })")
+        let clock = Moments()
+        History.sharedKeys(world) { (round, number) -> SharedCaller<Seen> in
+            let seed = Run.seed &+ UInt64(round * 64 + number)
+            let client = CommandClient(world, seed: seed)
+            var calls = CollectionCalls(seed: Run.seed &+ UInt64(round * 1000 + number))
+            calls.range = 6
+            calls.valueBytes = 20
+            return SharedCaller(client.client, seed: seed &+ 1) {
+                let key = calls.random.index(below: 50)
+                let kind = CollectionModel.Kind.allCases[key % CollectionModel.Kind.allCases.count]
+                let name = "c\(round):\(key)"
+                let words = calls.call(name, kind, now: 0, expiries: false)
+                let from = clock.next()
+                guard let (reply, _) = try? client.run(words.map { Array($0.utf8) }) else { return nil }
+                calls.remember(name, kind, reply)
+                let seen = Seen(kind: kind, words: words, reply: reply)
+                return (key, Observed(action: seen, from: from, to: clock.next()))
             }
         }
     }

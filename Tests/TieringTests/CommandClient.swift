@@ -4,55 +4,8 @@ import Platform
 import RESP
 import Values
 
+@testable import Histories
 @testable import Keyspace
-
-/// A reply, taken apart.
-enum Reply: Hashable {
-    case integer(Int)
-    case bulk([UInt8])
-    case null
-    case simple(String)
-    case error(String)
-    case array([Reply])
-
-    static func text(_ text: String) -> Reply { .bulk(Array(text.utf8)) }
-
-    /// The strings of an array of them, or of nothing else than one.
-    var texts: [String]? {
-        switch self {
-        case .bulk(let bytes): return [String(decoding: bytes, as: UTF8.self)]
-        case .array(let parts):
-            let texts = parts.compactMap { part -> String? in
-                guard case .bulk(let bytes) = part else { return nil }
-                return String(decoding: bytes, as: UTF8.self)
-            }
-            return texts.count == parts.count ? texts : nil
-        default: return nil
-        }
-    }
-
-    /// Reads one reply in RESP2; traps on what is none.
-    static func parse(_ bytes: ArraySlice<UInt8>, _ rest: inout ArraySlice<UInt8>) -> Reply {
-        guard let end = bytes.firstIndex(of: 13), let kind = bytes.first else { preconditionFailure("no reply") }
-        let line = String(decoding: bytes[(bytes.startIndex + 1)..<end], as: UTF8.self)
-        rest = bytes[(end + 2)...]
-        switch kind {
-        case 0x2b: return .simple(line)
-        case 0x2d: return .error(line)
-        case 0x3a: return .integer(Int(line) ?? .min)
-        case 0x24:
-            guard let count = Int(line), count >= 0 else { return .null }
-            let text = Array(rest.prefix(count))
-            rest = rest.dropFirst(count + 2)
-            return .bulk(text)
-        default:
-            guard let count = Int(line), count >= 0 else { return .null }
-            var parts: [Reply] = []
-            for _ in 0..<count { parts.append(parse(rest, &rest)) }
-            return .array(parts)
-        }
-    }
-}
 
 /// A connection that runs commands: their rows, plans and bodies over a `Client`. For one thread.
 final class CommandClient {
@@ -64,6 +17,7 @@ final class CommandClient {
         let all =
             StringCommands.rows + KeyCommands.rows + ListCommands.rows + SetCommands.rows + HashCommands.rows
             + SortedSetCommands.rows + HashExpiryCommands.rows + KeyDBCommands.rows + NestedHashCommands.rows
+            + StreamCommands.rows
         return Dictionary(uniqueKeysWithValues: all.map { ("\($0.name)", $0) })
     }()
 
@@ -101,7 +55,7 @@ final class CommandClient {
         }
         let arguments = RESP.Arguments(base: slices, count: words.count)
         let name = String(decoding: words[0], as: UTF8.self).lowercased()
-        guard let row = Self.rows[name], let body = row.body else { preconditionFailure("no command \(name)") }
+        guard let row = Self.row(words, name), let body = row.body else { preconditionFailure("no command \(name)") }
         var uses: [KeyUse] = []
         var indices: [Int] = []
         let found = row.appendUses(
@@ -140,5 +94,12 @@ final class CommandClient {
         bytes += own[done...]
         var rest = bytes[...]
         return Reply.parse(rest, &rest)
+    }
+
+    /// Of a container the subcommand's.
+    private static func row(_ words: [[UInt8]], _ name: String) -> CommandRow? {
+        guard let row = rows[name], row.body == nil, words.count > 1 else { return rows[name] }
+        let second = String(decoding: words[1], as: UTF8.self).lowercased()
+        return row.subcommands.first { "\($0.name)" == second }
     }
 }

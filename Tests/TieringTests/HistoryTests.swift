@@ -1,5 +1,4 @@
 import Bytes
-import Glibc
 import Platform
 import Storage
 import StorageFaulty
@@ -7,33 +6,12 @@ import Synchronization
 import Testing
 import Values
 
+@testable import Histories
 @testable import Keyspace
 @testable import Tiering
 
-/// Seed and length of the random histories: FIRN_SEED replays one, FIRN_OPERATIONS makes them longer.
-enum Run {
-    static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
-    static let seed = number("FIRN_SEED") ?? Entropy.seed() >> 16
-    static let operations = Int(number("FIRN_OPERATIONS") ?? 100_000)
-    static func announce(_ test: String) { print("\(test): FIRN_SEED=\(seed) FIRN_OPERATIONS=\(operations)") }
-}
-
-/// A slow provider that throttles, errs and says 'maybe' of what isn't there.
-func nastyPlan() -> FaultPlan {
-    var plan = FaultPlan()
-    plan.read.delay = .random(upToNanoseconds: 300_000)
-    plan.read.failureProbability = 0.002
-    plan.write.delay = .random(upToNanoseconds: 2_000_000)
-    plan.write.failureProbability = 0.01
-    plan.throttleProbability = 0.01
-    plan.falsePositiveProbability = 0.05
-    plan.reorderProbability = 0.1
-    plan.reorderPatienceNanoseconds = 1_000_000
-    return plan
-}
-
 /// What one client knows of its two databases, and the calls it makes against that.
-private final class Modelled {
+private final class Modelled: OwningClient {
     struct Value: Equatable {
         var text: String
         var expiry: Int64?
@@ -58,6 +36,7 @@ private final class Modelled {
         keyCount = keys
     }
 
+    var parks: Int { client.parks }
     private var tier: Tier { client.world.tier }
 
     /// Compares what came back with the model, at a time between `before` and now.
@@ -266,115 +245,30 @@ private final class Modelled {
 }
 
 @Suite(.serialized) struct HistoryTests {
-    /// Clients with databases of their own, over one tier, against exact models.
+    /// Clients with two databases each, over one tier, against exact models.
     @Test func ownKeysAgainstAnExactModel() throws {
-        Run.announce("ownKeysAgainstAnExactModel")
-        let clients = 4
-        let world = World(databases: clients * 2, plan: nastyPlan(), seed: Run.seed, threads: true)
+        Run.announce("ownKeysAgainstAnExactModel", History.operations)
+        let databases = History.clients * 2
+        let world = World(databases: databases, plan: .nasty, seed: Run.seed, threads: true)
         defer { world.stop() }
-        let total = Run.operations
-        let outcomes = Monitor<[(differences: [String], parks: Int, failures: Int)]>([])
-        let gate = Monitor(0)
-        let threads = (0..<clients).map { number in
-            Thread(name: "client-\(number)") {
-                let modelled = Modelled(world, number: number, seed: Run.seed, keys: 2_500)
-                modelled.run(total / clients)
-                // The end: all wait for each other, then the device recovers and everything is compared.
-                gate.withLock { $0 += 1 }
-                gate.wakeAll()
-                _ = gate.wait { $0 >= clients ? true : nil }
-                world.faulty.plan = FaultPlan()
-                do {
-                    try modelled.checkAll()
-                } catch {
-                    modelled.differences.append("the end: \(error)")
-                }
-                outcomes.withLock {
-                    $0.append((modelled.differences, modelled.client.parks, modelled.failures))
-                }
-            }
-        }
-        for thread in threads { thread.join() }
-        let all = outcomes.withLock { $0 }
-        for difference in all.flatMap(\.differences).prefix(10) { Issue.record("FIRN_SEED=\(Run.seed): \(difference)") }
-        // Without these the test would have tested nothing.
-        #expect(all.map(\.parks).reduce(0, +) > total / 100)
-        #expect(world.tier.spilledOperations.load(ordering: .relaxed) > total / 100)
-        #expect(all.map(\.failures).reduce(0, +) < total / 5)
-        try finish(world, clients)
+        try History.ownKeys(world, databases: databases) { Modelled(world, number: $0, seed: Run.seed, keys: 2_500) }
     }
 
-    /// What must hold when nobody is at work any more.
-    private func finish(_ world: World, _ clients: Int) throws {
-        // Keys with an expiry, in both tiers, go without being touched: the tables by the hand, flash by cold expiry.
-        var hand = ResidentExpiry(store: world.store)
-        #expect(
-            eventually {
-                _ = hand.cycle(budgetNanoseconds: 50_000_000)
-                let counters = world.counters()
-                return counters[3] == 0 && counters[4] == 0
-            })
-        try world.tier.spillEverything(keepsClean: false)
-        let counters = world.counters()
-        #expect(counters == [counters[0], 0, 0, 0, 0], "\(world.residents().prefix(5))")
-        #expect(world.flashKeys().count == counters[0])
-        #expect(world.store.memoryBytes == 0)
-        // Every key on flash belongs to a generation that lives, and once.
-        var sum = 0
-        for database in 0..<clients * 2 { sum += try world.tier.exactCount(database: database) }
-        #expect(sum == counters[0])
-    }
-
-    /// Nobody's keys: several clients on the same ones, each key's history checked for a legal order.
     @Test func sharedKeysAreLinearizable() throws {
-        Run.announce("sharedKeysAreLinearizable")
-        let clients = 4
-        let keysPerRound = 40
-        let perClient = 400
-        let world = World(plan: nastyPlan(), seed: Run.seed &+ 1, threads: true)
+        Run.announce("sharedKeysAreLinearizable", History.operations)
+        let world = World(plan: .nasty, seed: Run.seed &+ 1, threads: true)
         defer { world.stop() }
-        // Filler that keeps the memory short, so that the shared keys go to flash and back.
-        let rounds = max(2, Run.operations / 4 / (clients * perClient))
-        let clock = Ticks()
-        for round in 0..<rounds {
-            let histories = Monitor<[Int: [Observed<StringAction>]]>([:])
-            let threads = (0..<clients).map { number in
-                Thread(name: "shared-\(number)") {
-                    let client = Client(world)
-                    var random = RandomSource(seed: Run.seed &+ UInt64(round * 64 + number))
-                    var mine: [Int: [Observed<StringAction>]] = [:]
-                    for turn in 0..<perClient {
-                        let key = random.index(below: keysPerRound)
-                        let observed = SharedCall.make(
-                            client, "r\(round):\(key)", &random, unique: number * 1_000_000 + round * 1_000 + turn,
-                            clock)
-                        if let observed { mine[key, default: []].append(observed) }
-                        if turn % 20 == 0 { client.fill(&random) }
-                        if turn % 50 == number { try? world.tier.spillEverything(keepsClean: false) }
-                    }
-                    histories.withLock { $0.merge(mine) { $0 + $1 } }
-                }
+        let clock = Moments()
+        History.sharedKeys(world) { (round, number) -> SharedCaller<StringAction> in
+            let client = Client(world)
+            let seed = Run.seed &+ UInt64(round * 64 + number)
+            var random = RandomSource(seed: seed)
+            var unique = number * 1_000_000 + round * 1_000
+            return SharedCaller(client, seed: seed &+ 1) {
+                let key = random.index(below: 40)
+                unique += 1
+                return SharedCall.make(client, "r\(round):\(key)", &random, unique: unique, clock).map { (key, $0) }
             }
-            for thread in threads { thread.join() }
-            for (key, history) in histories.withLock({ $0 }) {
-                let verdict = Linearizability.check(history)
-                #expect(
-                    verdict, "FIRN_SEED=\(Run.seed) round \(round) key \(key): \(history.sorted { $0.from < $1.from })")
-            }
-        }
-    }
-}
-
-final class Ticks: Sendable {
-    private let count = Atomic<Int>(0)
-    func next() -> Int { count.add(1, ordering: .sequentiallyConsistent).newValue }
-}
-
-extension Client {
-    /// Some keys that nobody looks at.
-    func fill(_ random: inout RandomSource) {
-        for _ in 0..<10 {
-            try? set("fill:\(random.index(below: 20_000))", String(repeating: "f", count: 200), database: 1)
         }
     }
 }
@@ -382,7 +276,7 @@ extension Client {
 /// Makes one random call on a shared key, and says what was seen.
 private enum SharedCall {
     static func make(
-        _ client: Client, _ key: String, _ random: inout RandomSource, unique: Int, _ clock: Ticks
+        _ client: Client, _ key: String, _ random: inout RandomSource, unique: Int, _ clock: Moments
     ) -> Observed<StringAction>? {
         let from = clock.next()
         do {

@@ -5,6 +5,7 @@ import StorageFaulty
 import Testing
 import Values
 
+@testable import Histories
 @testable import Keyspace
 @testable import Tiering
 

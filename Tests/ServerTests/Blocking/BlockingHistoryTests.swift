@@ -1,25 +1,15 @@
 import Bytes
-import Glibc
 import Platform
 import StorageFaulty
 import Synchronization
 import Testing
 
+@testable import Histories
 @testable import Server
 
 /// Many connections on several loops push, wait, move, close and unblock at random, over a slow and reordering
 /// provider, while everything is spilled again and again. Every element must come out once, and in order.
 @Suite(.serialized) struct BlockingHistoryTests {
-    private static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
-
-    private struct Random {
-        var state: UInt64
-        mutating func below(_ limit: Int) -> Int {
-            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            return Int((state >> 33) % UInt64(limit))
-        }
-    }
-
     /// What all threads share. An element's text is `list:producer:number`: of the list that it is pushed to.
     private final class History: Sendable {
         let port: Int
@@ -51,14 +41,14 @@ import Testing
         }
 
         func produce(_ producer: Int) throws {
-            var random = Random(state: seed &+ UInt64(producer))
+            var random = RandomSource(seed: seed &+ UInt64(producer))
             let client = try TestClient(port: port)
             var next = 0
             while next < pushes {
                 var requests: [String] = []
-                for _ in 0..<1 + random.below(4) {
-                    let list = Self.lists[random.below(Self.lists.count)]
-                    let elements = (0..<1 + random.below(3)).map { "\(list):\(producer):\(next + $0)" }
+                for _ in 0..<1 + random.index(below: 4) {
+                    let list = Self.lists[random.index(below: Self.lists.count)]
+                    let elements = (0..<1 + random.index(below: 3)).map { "\(list):\(producer):\(next + $0)" }
                     next += elements.count
                     pushed.withLock { $0.formUnion(elements) }
                     requests.append("rpush \(list) " + elements.joined(separator: " "))
@@ -66,13 +56,13 @@ import Testing
                 for reply in try client.pipeline(requests) where reply.number == nil {
                     problems.withLock { $0.append("a push said \(reply)") }
                 }
-                if random.below(8) == 0 { Clock.sleep(nanoseconds: Int64(random.below(3_000_000))) }
+                if random.index(below: 8) == 0 { Clock.sleep(nanoseconds: Int64(random.index(below: 3_000_000))) }
             }
             producersLeft.subtract(1, ordering: .relaxed)
         }
 
         func consume(_ consumer: Int) throws {
-            var random = Random(state: seed &+ 1_000 &+ UInt64(consumer))
+            var random = RandomSource(seed: seed &+ 1_000 &+ UInt64(consumer))
             var client = try connect()
             var got: [String: [String]] = [:]
             var idle = 0
@@ -81,7 +71,7 @@ import Testing
                 let (request, from) = request(&random)
                 try client.send(raw: TestClient.request(request))
                 var reply: Reply?
-                if random.below(25) == 0 {
+                if random.index(below: 25) == 0 {
                     client.finishSending()
                     reply = try? client.read()
                     client = try connect()
@@ -109,14 +99,14 @@ import Testing
             return client
         }
 
-        private func request(_ random: inout Random) -> ([String], from: String) {
-            let time = "0.0\(random.below(20))1"
-            var lists = Self.lists.filter { _ in random.below(2) == 0 } + ["r"]
-            if random.below(2) == 0 { lists.reverse() }
-            switch random.below(5) {
-            case 0: return (["blmove", Self.lists[random.below(3)], "r", "left", "right", time], "move")
+        private func request(_ random: inout RandomSource) -> ([String], from: String) {
+            let time = "0.0\(random.index(below: 20))1"
+            var lists = Self.lists.filter { _ in random.index(below: 2) == 0 } + ["r"]
+            if random.index(below: 2) == 0 { lists.reverse() }
+            switch random.index(below: 5) {
+            case 0: return (["blmove", Self.lists[random.index(below: 3)], "r", "left", "right", time], "move")
             case 1:
-                let count = "\(1 + random.below(3))"
+                let count = "\(1 + random.index(below: 3))"
                 return (["blmpop", time, "\(lists.count)"] + lists + ["left", "count", count], "pop")
             default: return (["blpop"] + lists + [time], "pop")
             }
@@ -124,18 +114,19 @@ import Testing
 
         /// Unblocks at random, and asks what sees all keys.
         func disturb() throws {
-            var random = Random(state: seed &+ 2_000)
+            var random = RandomSource(seed: seed &+ 2_000)
             let client = try TestClient(port: port)
             while consumersLeft.load(ordering: .relaxed) > 0 {
                 let known = identifiers.withLock { Array($0.suffix(16)) }
                 if !known.isEmpty {
-                    let id = known[random.below(known.count)]
+                    let id = known[random.index(below: known.count)]
                     if try client.ask("client unblock \(id)") == 1 { unblocks.add(1, ordering: .relaxed) }
                 }
-                for request in ["dbsize", "llen q0", "lrange r 0 -1", "exists q0 q1 q2 r"] where random.below(4) == 0 {
+                let requests = ["dbsize", "llen q0", "lrange r 0 -1", "exists q0 q1 q2 r"]
+                for request in requests where random.index(below: 4) == 0 {
                     if try client.ask(request).isError { problems.withLock { $0.append("\(request) failed") } }
                 }
-                Clock.sleep(nanoseconds: Int64(random.below(2_000_000)))
+                Clock.sleep(nanoseconds: Int64(random.index(below: 2_000_000)))
             }
         }
 
@@ -162,19 +153,15 @@ import Testing
     }
 
     @Test(arguments: [1, 3]) func everyElementComesOnceAndInOrder(loops: Int) throws {
-        let seed = Self.number("FIRN_SEED") ?? Entropy.seed() >> 16
-        let operations = Int(Self.number("FIRN_OPERATIONS") ?? 3_000)
-        print("blocking history on \(loops) loops: FIRN_SEED=\(seed) FIRN_OPERATIONS=\(operations)")
-        let server = try TestServer(["--maxmemory", "8mb"], threads: loops, isTiered: true)
-        var plan = FaultPlan()
-        plan.read.delay = .random(upToNanoseconds: 300_000)
-        plan.write.delay = .random(upToNanoseconds: 2_000_000)
-        plan.throttleProbability = 0.02
-        plan.falsePositiveProbability = 0.05
-        plan.reorderProbability = 0.1
+        let operations = Run.operations(3_000)
+        Run.announce("everyElementComesOnceAndInOrder on \(loops) loops", operations)
+        let server = try TestServer(threads: loops, isTiered: true, budget: 4 << 20)
+        // The provider errs in other histories: here nothing may be lost, and a push that fails is.
+        var plan = FaultPlan.nasty
+        plan.read.failureProbability = 0
+        plan.write.failureProbability = 0
         server.provider?.plan = plan
-        let history = History(port: server.port, seed: seed, pushes: operations / History.producers)
-        let tier = try #require(server.core.tier)
+        let history = History(port: server.port, seed: Run.seed, pushes: operations / History.producers)
         var threads: [Thread] = []
         for producer in 0..<History.producers {
             threads.append(Thread(name: "producer") { history.check { try history.produce(producer) } })
@@ -183,18 +170,12 @@ import Testing
             threads.append(Thread(name: "consumer") { history.check { try history.consume(consumer) } })
         }
         threads.append(Thread(name: "disturber") { history.check { try history.disturb() } })
-        threads.append(
-            Thread(name: "spiller") {
-                while history.consumersLeft.load(ordering: .relaxed) > 0, history.problems.withLock({ $0.isEmpty }) {
-                    try? tier.spillEverything(keepsClean: false)
-                    Clock.sleep(nanoseconds: 500_000)
-                }
-            })
-        for thread in threads { thread.join() }
+        server.whileSpilling(everyNanoseconds: 500_000) { for thread in threads { thread.join() } }
         let client = try server.connect()
         let left = try (History.lists + ["r"]).map { try client.ask("lrange \($0) 0 -1").elements.compactMap(\.text) }
         history.judge(left: left)
-        for problem in history.problems.withLock({ $0 }).prefix(10) { Issue.record("FIRN_SEED=\(seed): \(problem)") }
+        let problems = history.problems.withLock { $0 }
+        for problem in problems.prefix(10) { Issue.record("FIRN_SEED=\(Run.seed): \(problem)") }
         let taken = history.taken.withLock { $0.reduce(0) { $0 + $1.count } }
         print("  \(taken) taken, \(left.joined().count) left, \(history.unblocks.load(ordering: .relaxed)) unblocked")
         server.expectNoTraces()

@@ -1,10 +1,11 @@
 import Bytes
-import Glibc
 import Platform
 import Server
 import StorageFaulty
 import Synchronization
 import Testing
+
+@testable import Histories
 
 /// A client that caches what it reads and honours messages, as client libraries do it.
 private final class CachingClient: @unchecked Sendable {
@@ -71,9 +72,7 @@ private final class CachingClient: @unchecked Sendable {
 /// Histories in which everything that can change a key does so, on both tiers, while clients cache. Whenever the
 /// writers rest, no client may hold a value that isn't the key's.
 @Suite struct TrackingHistoryTests {
-    private static let seed = number("FIRN_SEED") ?? Entropy.seed() >> 16
-    private static let rounds = Int(number("FIRN_OPERATIONS") ?? 15)
-    private static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
+    private static let rounds = Run.operations(15)
 
     @Test func inMemory() throws {
         try Self.run(TestServer(["--maxmemory-policy", "allkeys-lru"], threads: 3), evicts: true)
@@ -81,23 +80,21 @@ private final class CachingClient: @unchecked Sendable {
 
     @Test func overFlash() throws {
         let server = try TestServer(threads: 3, isTiered: true, budget: 4 << 20)
-        var plan = FaultPlan()
-        plan.read.delay = .random(upToNanoseconds: 300_000)
-        plan.write.delay = .random(upToNanoseconds: 2_000_000)
-        plan.falsePositiveProbability = 0.05
-        plan.reorderProbability = 0.1
-        plan.reorderPatienceNanoseconds = 1_000_000
+        var plan = FaultPlan.nasty
+        plan.read.failureProbability = 0
+        plan.write.failureProbability = 0
+        plan.throttleProbability = 0
         server.provider?.plan = plan
         try Self.run(server, evicts: false)
         #expect(server.provider.map { $0.callCount(.read) } ?? 0 > 0)
     }
 
     private static func run(_ server: TestServer, evicts: Bool) throws {
-        print("tracking histories: FIRN_SEED=\(seed) FIRN_OPERATIONS=\(rounds)")
+        Run.announce("tracking histories", rounds)
         let keys = (0..<40).map { "k\($0)" }
         let modes: [[String]] = [[], ["noloop"], ["bcast"], ["bcast", "prefix", "k"], ["optin"], ["bcast", "noloop"]]
         let caching = try modes.enumerated().map { number, mode in
-            try CachingClient(server, mode, seed: seed &+ UInt64(number))
+            try CachingClient(server, mode, seed: Run.seed &+ UInt64(number))
         }
         let judge = try server.connect()
         // Threads use its constants only.
@@ -114,14 +111,14 @@ private final class CachingClient: @unchecked Sendable {
             let writers = (0..<3).map { number in
                 Thread(name: "writer") {
                     guarded {
-                        try write(server, keys, evicts: evicts, seed: seed &+ UInt64(round * 100 + number))
+                        try write(server, keys, evicts: evicts, seed: Run.seed &+ UInt64(round * 100 + number))
                     }
                 }
             }
             for thread in writers { thread.join() }
             rest.store(true, ordering: .relaxed)
             for thread in readers { thread.join() }
-            #expect(failures.withLock { $0 } == [], "FIRN_SEED=\(seed) round \(round)")
+            #expect(failures.withLock { $0 } == [], "FIRN_SEED=\(Run.seed) round \(round)")
             // Reading them for the judge expires what is past due; then everybody hears of all there is to hear.
             let values = try judge.call(["mget"] + keys).elements.map(\.text)
             for (number, client) in caching.enumerated() {
@@ -130,7 +127,7 @@ private final class CachingClient: @unchecked Sendable {
                     guard let cached = client.cache[key] else { continue }
                     if cached != value {
                         let held = "client \(modes[number]) holds \(cached ?? "nil") for \(key)"
-                        Issue.record("FIRN_SEED=\(seed) round \(round): \(held), which is \(value ?? "nil")")
+                        Issue.record("FIRN_SEED=\(Run.seed) round \(round): \(held), which is \(value ?? "nil")")
                         return
                     }
                 }

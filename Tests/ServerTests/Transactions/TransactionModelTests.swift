@@ -1,13 +1,13 @@
 import Bytes
 import Platform
-import StorageFaulty
 import Synchronization
 import Testing
 
+@testable import Histories
 @testable import Server
 
 /// Random transactions against a model: each client has two databases of its own, so that what they hold as a whole
-/// (DBSIZE, FLUSHDB, SWAPDB) is known too. FIRN_SEED and FIRN_OPERATIONS as in `TransferTests`.
+/// (DBSIZE, FLUSHDB, SWAPDB) is known too. See `Run`.
 @Suite(.serialized) struct TransactionModelTests {
     /// One client's view: two databases, and which of them is selected.
     private struct Model {
@@ -97,7 +97,7 @@ import Testing
 
         init(_ number: Int, port: Int) throws {
             self.number = number
-            random = RandomSource(seed: TransferTests.seed &* 77 &+ UInt64(number))
+            random = RandomSource(seed: Run.seed &* 77 &+ UInt64(number))
             client = try TestClient(port: port)
             rival = try TestClient(port: port)
             try client.call("select", "\(number * 2)")
@@ -141,17 +141,12 @@ import Testing
             }
         }
 
-        private func isFlashFailure(_ reply: Reply) -> Bool {
-            guard case .error(let text) = reply else { return false }
-            return text.contains("flash tier failed") || text.hasPrefix("MISCONF")
-        }
-
         /// A transaction, perhaps with watches, perhaps with a change by the rival before EXEC.
         mutating func play() throws {
             var watched: [String] = []
             if random.index(below: 2) == 0 {
                 watched = [key(), key()]
-                if isFlashFailure(try client.call(["watch"] + watched)) { watched = [] }
+                if try client.call(["watch"] + watched).isFlashFailure { watched = [] }
             }
             var isBroken = false
             if random.index(below: 3) == 0 {
@@ -160,7 +155,7 @@ import Testing
                 try rival.call("select", "\(base + model.selected)")
                 let existed = model[name] != nil
                 let reply = try rival.call(words)
-                if !isFlashFailure(reply) {
+                if !reply.isFlashFailure {
                     check(words, reply, model.run(words, base: base))
                     isBroken = watched.contains(name) && (words[0] == "set" || existed)
                 }
@@ -172,7 +167,7 @@ import Testing
                 let reply = try client.call(words)
                 if reply == .simple("QUEUED") {
                     commands.append(words)
-                } else if !isFlashFailure(reply) {
+                } else if !reply.isFlashFailure {
                     differences.append("\(words) was answered with \(reply)")
                 }
             }
@@ -188,7 +183,7 @@ import Testing
             case .null where isBroken: break
             case .error(let text) where text.hasPrefix("EXECABORT"): break
             case .array(let replies) where !isBroken && replies.count == commands.count:
-                for (words, reply) in zip(commands, replies) where !isFlashFailure(reply) {
+                for (words, reply) in zip(commands, replies) where !reply.isFlashFailure {
                     check(words, reply, model.run(words, base: base))
                 }
                 done += 1
@@ -204,9 +199,8 @@ import Testing
     }
 
     @Test(arguments: [true, false]) func repliesAreTheModels(_ isTiered: Bool) throws {
-        let server = isTiered
-            ? try TransferTests.server("repliesAreTheModels") : try TestServer(threads: 3, isTiered: false)
-        server.provider?.plan = TransferTests.nastyPlan()
+        Run.announce("repliesAreTheModels", TransferTests.operations)
+        let server = isTiered ? try TestServer.nasty() : try TestServer(threads: 3)
         let port = server.port
         let found = Monitor<[String]>([])
         let done = Atomic<Int>(0)
@@ -222,17 +216,7 @@ import Testing
                 }
             }
         }
-        let isOver = Atomic<Bool>(false)
-        let core = server.core
-        let spiller = Thread(name: "spill") {
-            while !isOver.load(ordering: .relaxed) {
-                try? core.tier?.spillEverything(keepsClean: false)
-                Clock.sleep(nanoseconds: 2_000_000)
-            }
-        }
-        for thread in threads { thread.join() }
-        isOver.store(true, ordering: .relaxed)
-        spiller.join()
+        server.whileSpilling { for thread in threads { thread.join() } }
         print("repliesAreTheModels, tiered \(isTiered): \(done.load(ordering: .relaxed)) transactions")
         #expect(found.withLock { $0 } == [])
         let isClean = eventually { TransactionTests.isClean(server) }

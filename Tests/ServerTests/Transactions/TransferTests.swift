@@ -1,38 +1,17 @@
 import Bytes
-import Glibc
 import Keyspace
 import Platform
 import StorageFaulty
 import Synchronization
 import Testing
 
+@testable import Histories
 @testable import Server
 
 /// Random histories of transactions by several clients, over a provider that is slow, fails and reorders, while
 /// everything is dropped from RAM over and over. FIRN_SEED replays one, FIRN_OPERATIONS makes them longer.
 @Suite(.serialized) struct TransferTests {
-    private static func number(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
-    static let seed = number("FIRN_SEED") ?? Entropy.seed() >> 16
-    static let operations = Int(number("FIRN_OPERATIONS") ?? 150)
-
-    static func nastyPlan() -> FaultPlan {
-        var plan = FaultPlan()
-        plan.read.delay = .random(upToNanoseconds: 300_000)
-        plan.read.failureProbability = 0.002
-        plan.write.delay = .random(upToNanoseconds: 2_000_000)
-        plan.write.failureProbability = 0.01
-        plan.throttleProbability = 0.01
-        plan.falsePositiveProbability = 0.05
-        plan.reorderProbability = 0.1
-        plan.reorderPatienceNanoseconds = 1_000_000
-        return plan
-    }
-
-    static func server(_ test: String) throws -> TestServer {
-        print("\(test): FIRN_SEED=\(seed) FIRN_OPERATIONS=\(operations)")
-        let server = try TestServer(["--maxmemory", "8mb"], threads: 3, isTiered: true)
-        return server
-    }
+    static let operations = Run.operations(150)
 
     private static let accounts = 40
     private static let total = accounts * 1_000
@@ -118,7 +97,7 @@ import Testing
     /// After a look at both of two accounts each takes one from its own, or gives one if nothing is left in both. What
     /// is only watched is as still as what is written, or the sum would not stay 0 or 1.
     @Test func nobodyTakesTooMuch() throws {
-        print("nobodyTakesTooMuch: FIRN_SEED=\(Self.seed)")
+        Run.announce("nobodyTakesTooMuch", Self.operations)
         let server = try TestServer(threads: 4, isTiered: false)
         let history = History(port: server.port)
         let rounds = Self.operations * 10
@@ -126,7 +105,7 @@ import Testing
         for pair in 0..<2 { try setup.call("mset", "x\(pair)", "0", "y\(pair)", "0") }
         let threads = (0..<4).map { number in
             Thread(name: "taker-\(number)") {
-                var random = RandomSource(seed: Self.seed &* 13 &+ UInt64(number))
+                var random = RandomSource(seed: Run.seed &* 13 &+ UInt64(number))
                 guard let client = try? TestClient(port: history.port) else { return history.note("no connection") }
                 for _ in 0..<rounds {
                     let pair = random.index(below: 2)
@@ -147,17 +126,19 @@ import Testing
     }
 
     @Test func sumsAreKept() throws {
-        let server = try Self.server("sumsAreKept")
+        Run.announce("sumsAreKept", Self.operations)
+        let server = try TestServer.nasty()
+        server.provider?.plan = FaultPlan()
         let history = History(port: server.port)
         let setup = try server.connect()
-        var random = RandomSource(seed: Self.seed)
+        var random = RandomSource(seed: Run.seed)
         for number in 0..<Self.accounts {
             #expect(try setup.call("set", "a:\(number)", Self.text(1_000, &random)) == .ok)
         }
-        server.provider?.plan = Self.nastyPlan()
+        server.provider?.plan = .nasty
         let threads = (0..<6).map { number in
             Thread(name: "client-\(number)") {
-                var random = RandomSource(seed: Self.seed &* 31 &+ UInt64(number))
+                var random = RandomSource(seed: Run.seed &* 31 &+ UInt64(number))
                 do {
                     let client = try TestClient(port: history.port)
                     for _ in 0..<Self.operations {
@@ -172,17 +153,8 @@ import Testing
                 }
             }
         }
-        let isOver = Atomic<Bool>(false)
+        server.whileSpilling { for thread in threads { thread.join() } }
         let core = server.core
-        let spiller = Thread(name: "spill") {
-            while !isOver.load(ordering: .relaxed) {
-                try? core.tier?.spillEverything(keepsClean: false)
-                Clock.sleep(nanoseconds: 2_000_000)
-            }
-        }
-        for thread in threads { thread.join() }
-        isOver.store(true, ordering: .relaxed)
-        spiller.join()
         let done = history.done.load(ordering: .relaxed)
         let broken = history.broken.load(ordering: .relaxed)
         let failed = history.failed.load(ordering: .relaxed)

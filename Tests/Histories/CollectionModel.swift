@@ -3,7 +3,12 @@
 /// A call is checked together with what it answered: where the answer is a matter of chance (SPOP) it decides what the
 /// model does.
 struct CollectionModel: Hashable {
-    enum Kind: CaseIterable, Hashable { case list, set, hash, sortedSet }
+    enum Kind: String, CaseIterable, Hashable {
+        case list, set, hash, sortedSet, stream
+
+        /// With which a key begins that is of this kind.
+        var letter: String { self == .sortedSet ? "z" : self == .stream ? "x" : String(rawValue.prefix(1)) }
+    }
 
     let kind: Kind
     var list: [String] = []
@@ -12,11 +17,12 @@ struct CollectionModel: Hashable {
     /// Of the members that expire.
     var times: [String: Int64] = [:]
     var expiry: Int64?
+    /// Nil: there is none. Unlike others a stream may be empty.
+    var stream: StreamModel?
 
     init(_ kind: Kind) { self.kind = kind }
 
-    var isEmpty: Bool { list.isEmpty && members.isEmpty }
-    var count: Int { kind == .list ? list.count : members.count }
+    var isEmpty: Bool { list.isEmpty && members.isEmpty && stream == nil }
 
     /// Lets the time come to `now`.
     mutating func advance(to now: Int64) {
@@ -53,6 +59,7 @@ struct CollectionModel: Hashable {
         case .set: return takeSet(words, seen) ?? takeAny(words, seen, now)
         case .hash: return takeHash(words, seen, now) ?? takeAny(words, seen, now)
         case .sortedSet: return takeSortedSet(words, seen) ?? takeAny(words, seen, now)
+        case .stream: return takeStream(words, seen, now) ?? takeAny(words, seen, now)
         }
     }
 
@@ -92,6 +99,10 @@ struct CollectionModel: Hashable {
             return seen == .integer(list.count)
         case "LPOP": return seen == (list.isEmpty ? .null : .text(list.removeFirst()))
         case "RPOP": return seen == (list.isEmpty ? .null : .text(list.removeLast()))
+        case "BLPOP", "BRPOP":
+            guard !list.isEmpty else { return seen == .null }
+            let gone = words[0] == "BLPOP" ? list.removeFirst() : list.removeLast()
+            return seen == .array([.text(words[1]), .text(gone)])
         case "LLEN": return seen == .integer(list.count)
         case "LRANGE":
             let range = range(Int(words[2]) ?? 0, Int(words[3]) ?? 0, of: list.count)
@@ -195,6 +206,10 @@ struct CollectionModel: Hashable {
             guard let first = ordered.first else { return seen == .array([]) }
             defer { remove(first) }
             return seen == .array([.text(first), .text(members[first] ?? "")])
+        case "BZPOPMIN", "BZPOPMAX":
+            guard let gone = words[0] == "BZPOPMIN" ? ordered.first : ordered.last else { return seen == .null }
+            defer { remove(gone) }
+            return seen == .array([.text(words[1]), .text(gone), .text(members[gone] ?? "")])
         case "ZREMRANGEBYRANK":
             let gone = ordered[range(Int(words[2]) ?? 0, Int(words[3]) ?? 0, of: members.count)]
             for member in gone { remove(member) }

@@ -1,0 +1,53 @@
+import Bytes
+import Platform
+
+@testable import Histories
+@testable import Server
+
+// What the server's histories have in common: everything is dropped from RAM over and over, and the provider fails.
+
+extension TestServer {
+    /// A server with little memory over a slow, failing and reordering provider. `directives` as in `init`.
+    static func nasty(_ directives: [String] = []) throws -> TestServer {
+        let server = try TestServer(directives, threads: 3, isTiered: true, budget: 4 << 20)
+        server.provider?.plan = .nasty
+        return server
+    }
+
+    /// Drops everything from RAM over and over while `body` runs.
+    func whileSpilling(everyNanoseconds pause: Int64 = 2_000_000, _ body: () throws -> Void) rethrows {
+        let isOver = Flag()
+        let core = core
+        let spiller = Thread(name: "spill") {
+            while !isOver.isRaised {
+                try? core.tier?.spillEverything(keepsClean: false)
+                Clock.sleep(nanoseconds: pause)
+            }
+        }
+        defer {
+            isOver.raise()
+            spiller.join()
+        }
+        try body()
+    }
+}
+
+extension Reply {
+    /// What a command says that the tier could not serve. It had no effect.
+    var isFlashFailure: Bool {
+        guard case .error(let text) = self else { return false }
+        return text.contains("flash tier failed") || text.hasPrefix("MISCONF")
+    }
+
+    /// As the models know it.
+    var modelled: Histories.Reply {
+        switch self {
+        case .simple(let text): .simple(text)
+        case .error(let text): .error(text)
+        case .integer(let number): .integer(number)
+        case .null: .null
+        case .array(let parts): .array(parts.map(\.modelled))
+        default: .text(text ?? "")
+        }
+    }
+}
