@@ -13,7 +13,8 @@ import Testing
         var ends: [Int32] = [-1, -1]
         #expect(socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue), 0, &ends) == 0)
         defer { for end in ends { Socket.close(end) } }
-        let shared = (0..<40_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }.withSlice { SharedBytes(copying: $0) }
+        let bytes = (0..<40_000).map { UInt8(truncatingIfNeeded: $0 &* 31 >> 3) }
+        let shared = bytes.withSlice { SharedBytes(copying: $0) }
         var queue = OutputQueue()
         var expected: [UInt8] = []
         var received: [UInt8] = []
