@@ -15,7 +15,9 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
     private var tree: CountedTree
 
     public override init() {
-        let limits = Self.pageLimits(CollectionLimits.listPage.load(ordering: .relaxed))
+        let limits = Self.pageLimits(
+            CollectionLimits.listPage.load(ordering: .relaxed),
+            alone: CollectionLimits.listAloneBytes.load(ordering: .relaxed))
         tree = CountedTree(width: 1, pageBytes: limits.bytes, pageElements: limits.elements)
         super.init()
     }
@@ -26,9 +28,10 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
     }
 
     /// What `list-max-listpack-size` means: a number of elements, in pages of at most 8 KiB, or one of five sizes.
-    static func pageLimits(_ setting: Int) -> (bytes: Int, elements: Int?) {
-        if setting < 0 { return (2048 << min(-setting, 5), nil) }
-        return (8192, max(setting, 1))
+    /// Elements of more than `alone` bytes find no room beside another in any case.
+    static func pageLimits(_ setting: Int, alone: Int = .max) -> (bytes: Int, elements: Int?) {
+        if setting < 0 { return (min(2048 << min(-setting, 5), alone), nil) }
+        return (min(8192, alone), max(setting, 1))
     }
 
     // MARK: As a value
