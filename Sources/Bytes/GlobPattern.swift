@@ -4,8 +4,8 @@ import CShims
 ///
 /// `*` any bytes, `?` one byte, `[a-z]`, `[^a]` one byte in or not in a class, `\` takes the next byte as it is. To
 /// the letter as Redis 7.0 matches on x86-64, odd corners included: an unclosed class ends with the pattern, "[^"
-/// is any byte, ranges compare signed bytes and may be backwards, and an empty text matches only the empty pattern
-/// (not "*").
+/// is any byte, ranges compare signed bytes and may be backwards, an empty text matches only the empty pattern
+/// (not "*"), and a pattern with more than `mostStars` stars before its end matches nothing.
 ///
 /// The simple matcher recurses at every `*` and takes exponential time on "a*a*a*b". But once the rest after a
 /// later `*` fits nowhere in the remaining text, moving an earlier one forward only shrinks that text; so on a
@@ -50,6 +50,10 @@ public struct GlobPattern: Sendable {
         return bytes.withSlice { Self.matches(pattern: $0, text: text, ignoresCase: ignoresCase) }
     }
 
+    /// Where Redis stops recursing. A text that matches has to come through every star but one at the pattern's end,
+    /// so beyond so many there is none. Neighbours count as one.
+    static let mostStars = 1000
+
     static let star = UInt8(ascii: "*")
     static let anyByte = UInt8(ascii: "?")
     static let classStart = UInt8(ascii: "[")
@@ -66,10 +70,14 @@ public struct GlobPattern: Sendable {
         // The latest star: where the pattern goes on after it, and the text position tried last.
         var resume = -1
         var tried = 0
+        var stars = 0
         while true {
             if at < end, p[at] == star {
                 while at < end, p[at] == star { at += 1 }
                 if at == end { return true }
+                // Each star is come to once: what doesn't fit goes on behind the latest.
+                stars += 1
+                if stars > mostStars { return false }
                 resume = at
                 tried = position
             }

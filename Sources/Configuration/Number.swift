@@ -1,5 +1,5 @@
 /// Numbers as Redis reads and writes them in its configuration.
-enum Number {
+public enum Number {
     /// A decimal integer without blanks, plus sign or leading zeros; nil if it isn't one or does not fit.
     static func integer(_ bytes: [UInt8]) -> Int64? {
         guard let first = bytes.first, bytes.count <= 20 else { return nil }
@@ -32,7 +32,7 @@ enum Number {
 
     /// A size in bytes with an optional unit: k, m, g are powers of 1000; kb, mb, gb of 1024. No digits are 0, as
     /// Redis has it. Nil if it is not one or exceeds 2^63 - 1.
-    static func memory(_ bytes: [UInt8]) -> Int64? {
+    public static func memory(_ bytes: [UInt8]) -> Int64? {
         guard bytes.count <= 128 else { return nil }
         var value: Int64 = 0
         var i = 0

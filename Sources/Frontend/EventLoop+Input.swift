@@ -83,16 +83,25 @@ extension EventLoop {
         if state.pointee.isParked, service.peerClosed(connection) { close(connection) }
     }
 
-    /// Reads a part of a large bulk to where it stays.
+    /// Makes room in the query buffer for a bulk of which so many bytes are missing, `behind` bytes that are there and
+    /// about to be appended.
     ///
     /// The buffer grows to eight times what has come (or a megabyte), not to the length that the client claims: so
-    /// claims cost a client bytes, and all copying together is at most an eighth of the bulk.
+    /// claims cost a client bytes, and all copying together is at most an eighth of the bulk. The room is made, and
+    /// counts as the connection's memory, as soon as the claim is read: who looks at it then sees what is to come, as
+    /// in Redis.
+    private func makeRoom(_ connection: Connection, _ missing: Int, behind: Int = 0) {
+        let state = connection.state
+        let come = state.pointee.query.count + behind
+        if state.pointee.query.capacity - come >= min(missing, Self.readBytesPerTurn) { return }
+        state.pointee.query.reserveExactly(behind + min(missing, max(1 << 20, come * 8)))
+    }
+
+    /// Reads a part of a large bulk to where it stays.
     private func receiveDirectly(_ connection: Connection, _ missing: Int) {
         let state = connection.state
-        let room = min(missing, max(1 << 20, state.pointee.query.count * 8))
-        let tail = state.pointee.query.capacity - state.pointee.query.count
-        if tail < min(missing, Self.readBytesPerTurn) { state.pointee.query.reserveExactly(room) }
-        let target = state.pointee.query.writableTail(min(room, Self.readBytesPerTurn))
+        makeRoom(connection, missing)
+        let target = state.pointee.query.writableTail(min(missing, Self.readBytesPerTurn))
         let asked = min(target.count, missing, Self.readBytesPerTurn)
         guard let base = target.baseAddress else { return }
         let transfer = Socket.receive(state.pointee.descriptor, into: base, room: asked)
@@ -143,6 +152,8 @@ extension EventLoop {
     ///
     /// - Parameter isPrivate: the bytes are those of the connection's query buffer; else of the loop's.
     func process(_ connection: Connection, _ input: ByteSlice, isPrivate: Bool) {
+        // What the input of one connection took is settled before another asks who is there.
+        if core.pointee.haveConnectionsGrown { settleGrowth() }
         let state = connection.state
         if isPrivate { core.pointee.unixNow = Clock.unixMilliseconds() }
         core.pointee.limits.isAuthenticated = isTrusted(connection)
@@ -151,6 +162,7 @@ extension EventLoop {
         // Before it stand replies of this turn to other connections.
         var begin = writer.pointee.count
         core.pointee.replyBegin = begin
+        writer.pointee.bound = outputBound(connection, from: begin)
         var consumed = 0
         parsing: while consumed < input.count {
             batch.pointee.removeAll()
@@ -172,6 +184,7 @@ extension EventLoop {
                 flush(connection, from: begin)
                 begin = 0
                 core.pointee.replyBegin = 0
+                writer.pointee.bound = outputBound(connection, from: begin)
                 if state.pointee.isClosed { return }
                 if state.pointee.closeSoon { break }
             }
@@ -228,10 +241,14 @@ extension EventLoop {
     @inline(never)
     private func keepSlowly(_ connection: Connection, _ input: ByteSlice, _ consumed: Int, _ isPrivate: Bool) {
         let state = connection.state
+        let missing = state.pointee.parser.missingBytes
         if isPrivate {
             state.pointee.query.consume(consumed)
+            if missing >= Self.directReadBytes { makeRoom(connection, missing) }
         } else {
-            state.pointee.query.append(input.dropFirst(consumed))
+            let rest = input.dropFirst(consumed)
+            if missing >= Self.directReadBytes { makeRoom(connection, missing, behind: rest.count) }
+            state.pointee.query.append(rest)
         }
         let count = state.pointee.query.count
         if count == 0 || state.pointee.isClosing { state.pointee.query.release() }

@@ -136,7 +136,6 @@ extension EventLoop {
         let bytes = state.pointee.accountedBytes
         state.pointee.isClosed = true
         state.pointee.isParked = false
-        Socket.close(state.pointee.descriptor)
         state.pointee.query.release()
         state.pointee.pending.removeAll()
         state.pointee.parser.reset()
@@ -151,6 +150,8 @@ extension EventLoop {
         statistics.clients.wrappingSubtract(1, ordering: .relaxed)
         group.releaseClient()
         service.closed(connection, holding: bytes)
+        // Last: who sees the end finds the connection in no list and no count.
+        Socket.close(state.pointee.descriptor)
     }
 
     private func remove(_ connection: Connection, at index: Int) {

@@ -23,11 +23,17 @@ extension EventLoop {
             && isOverHardLimit(connection, from: begin)
     }
 
+    /// Where in the writer a connection's replies that begin at `begin` come to be above its hard limit.
+    @inline(__always)
+    func outputBound(_ connection: Connection, from begin: Int) -> Int {
+        let limit = core.pointee.hardLimits[connection.state.pointee.outputClass.rawValue]
+        return limit == .max ? .max : begin + limit - connection.state.pointee.pending.count
+    }
+
     @inline(never)
     private func isOverHardLimit(_ connection: Connection, from begin: Int) -> Bool {
         let state = connection.state
-        let limit = core.pointee.settings.outputLimits[state.pointee.outputClass.rawValue].hardBytes
-        guard limit > 0, writer.pointee.count - begin + state.pointee.pending.count >= limit else { return false }
+        guard writer.pointee.count >= outputBound(connection, from: begin) else { return false }
         writer.pointee.truncate(to: begin)
         if begin == 0 { writer.pointee.removeAll(keeping: Self.sharedInputBytes) }
         state.pointee.pending.removeAll()
@@ -65,7 +71,8 @@ extension EventLoop {
 
     /// At a tick: gives back the memory of replies larger than those of late.
     func shrinkWriter() {
-        if !core.pointee.wroteMuch, writer.pointee.count == 0 {
+        let isKept = core.pointee.wroteMuch || group.keepsReplyMemory.load(ordering: .relaxed)
+        if !isKept, writer.pointee.count == 0 {
             writer.pointee.removeAll(keeping: Self.sharedInputBytes)
         }
         core.pointee.wroteMuch = false

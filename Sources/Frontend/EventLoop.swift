@@ -142,16 +142,19 @@ public final class EventLoop: @unchecked Sendable {
         if inbox.hasWork { readInbox() }
         endTurnOfWriter()
         if !core.pointee.touched.isEmpty { settleTouched() }
-        if core.pointee.haveConnectionsGrown {
-            core.pointee.haveConnectionsGrown = false
-            service.connectionsGrew(on: self)
-        }
+        if core.pointee.haveConnectionsGrown { settleGrowth() }
         if core.pointee.now >= core.pointee.nextTick { tick() }
         if core.pointee.now >= core.pointee.alarm {
             core.pointee.alarm = .max
             service.alarm(self)
         }
         if !core.pointee.graveyard.isEmpty { core.pointee.graveyard.removeAll() }
+    }
+
+    @inline(never)
+    func settleGrowth() {
+        core.pointee.haveConnectionsGrown = false
+        service.connectionsGrew(on: self)
     }
 
     /// What is ready on one connection.
@@ -210,6 +213,12 @@ public final class EventLoop: @unchecked Sendable {
         core.pointee.touched.append(connection)
     }
 
+    /// Loop only, from a job: sends what has been enqueued before the end of the turn.
+    public func sendOutput() {
+        endTurnOfWriter()
+        if !core.pointee.touched.isEmpty { settleTouched() }
+    }
+
     private func settleTouched() {
         let touched = core.pointee.touched
         core.pointee.touched.removeAll(keepingCapacity: touched.count <= 1024)
@@ -229,7 +238,9 @@ public final class EventLoop: @unchecked Sendable {
 struct LoopCore: ~Copyable {
     var settings: FrontendSettings
     var limits = ParserLimits()
-    /// Of all classes' limits on output; less output than this is below each of them.
+    /// Limits on output, by class; `Int.max` where there is none.
+    var hardLimits = InlineArray<3, Int>(repeating: .max)
+    /// The lowest of them; less output than this is below each of them.
     var lowestHardLimit = Int.max
     let poller: Poller
     var connections: [Connection] = []
@@ -279,7 +290,12 @@ struct LoopCore: ~Copyable {
 
     mutating func apply(_ settings: FrontendSettings) {
         self.settings = settings
-        lowestHardLimit = settings.outputLimits.map(\.hardBytes).filter { $0 > 0 }.min() ?? .max
+        lowestHardLimit = .max
+        for output in OutputClass.allCases {
+            let limit = settings.outputLimits[output.rawValue].hardBytes
+            hardLimits[output.rawValue] = limit > 0 ? min(limit, .max / 2) : .max
+            lowestHardLimit = min(lowestHardLimit, hardLimits[output.rawValue])
+        }
         limits.maximumBulkBytes = settings.maximumBulkBytes
         limits.maximumArguments = settings.maximumArguments
     }

@@ -39,7 +39,8 @@ public protocol FrontendService: AnyObject, Sendable {
     func peerClosed(_ connection: Connection) -> Bool
     /// Every 100 ms on each loop.
     func tick(_ loop: EventLoop)
-    /// At the end of a turn in which connections came to take more memory than before.
+    /// Connections have come to take more memory than before: before the next one's input is executed, and at the end
+    /// of the turn.
     func connectionsGrew(on loop: EventLoop)
     /// The time that was set as the loop's `alarmMilliseconds` has come, by a millisecond or so.
     func alarm(_ loop: EventLoop)

@@ -9,6 +9,9 @@ public final class LoopGroup: @unchecked Sendable {
     public private(set) var loops: [EventLoop] = []
     private let boundPort = Atomic<Int>(0)
     public let configuration: FrontendConfiguration
+    /// Whether loops leave their memory for replies as large as it has become, so that what the process takes stays
+    /// put: for tests.
+    public let keepsReplyMemory = Atomic<Bool>(false)
     private var threads: [Thread] = []
     private let current: Monitor<FrontendSettings>
     private let clients = Atomic<Int>(0)

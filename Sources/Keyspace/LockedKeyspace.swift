@@ -136,7 +136,7 @@ public struct LockedKeyspace: ~Copyable {
     @inlinable
     public func prefetchValue(_ position: Position, database: Int) {
         guard locks[position.shard].lock.tryLock() else { return }
-        partitions[store.space(ofDatabase: database) &* Position.shardCount &+ position.shard].table.prefetchValue(position.tag)
+        partition(of: position, database).pointee.table.prefetchValue(position.tag)
         locks[position.shard].lock.unlock()
     }
 

@@ -78,8 +78,9 @@ public enum DumpPayload {
 }
 
 extension DumpPayload {
-    /// What a log says of a payload that `decode` found damaged, in Redis' words.
-    public static func complaint(_ payload: ByteSlice) -> String {
+    /// What a log says of a payload for which `decode` threw `error`, in Redis' words.
+    public static func complaint(_ payload: ByteSlice, _ error: RDBError) -> String {
+        if case .damagedStream(let damage) = error { return damage.rawValue }
         let form =
             switch payload.isEmpty ? RDBType.string : payload[0] {
             case RDBType.string: "String"

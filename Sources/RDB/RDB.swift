@@ -30,6 +30,8 @@ public enum RDBError: Error, Equatable, Sendable {
     case wrongVersionOrChecksum
     /// Lengths, encodings or compressed data that contradict each other or the end of the input.
     case badFormat
+    /// As `badFormat`, where it is known what of a stream contradicts what.
+    case damagedStream(StreamDamage)
     /// A valid type byte that is not implemented (collections, modules).
     case unsupportedType(UInt8)
     /// A file whose opcode is valid but not implemented (module data).

@@ -26,6 +26,9 @@ public struct ReplyWriter: ~Copyable {
     public var version = 2
     /// Errors written since the owner set this to 0.
     public var errorCount = 0
+    /// The `count` from which on the connection is closed without being sent any of it, by its limit on output:
+    /// `Int.max` if it has none.
+    public var bound = Int.max
     @usableFromInline var memory: UnsafeMutablePointer<UInt8>
     @usableFromInline var used = 0
     @usableFromInline var capacity: Int
@@ -45,6 +48,11 @@ public struct ReplyWriter: ~Copyable {
     /// Bytes written, externals included. A position to `truncate` to.
     @inlinable
     public var count: Int { used &+ externalBytes }
+
+    /// Whether what is written is beyond what its connection may leave unread. A reply whose length the client has
+    /// chosen need not be written to its end then: it goes nowhere.
+    @inlinable
+    public var isBeyondBound: Bool { count >= bound }
 
     /// The bytes in memory, without the externals; valid until the next write.
     @inlinable

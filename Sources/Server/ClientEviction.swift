@@ -5,9 +5,10 @@ import Synchronization
 
 /// `maxmemory-clients`: closes connections when all of them together take too much memory, the largest first.
 ///
-/// Each loop keeps the sum of its connections' memory and asks here at the end of a turn in which it has grown. Only
-/// when the limit is reached is anybody looked at one by one. A connection that is asked to close counts no more, so
-/// that the loops, which close theirs when their turns come, aren't overtaken by a second round.
+/// Each loop keeps the sum of its connections' memory and asks here when it has grown, before it executes anything
+/// for another connection. Only when the limit is reached is anybody looked at one by one. A connection that is asked
+/// to close counts no more, so that the loops, which close theirs when their turns come, aren't overtaken by a second
+/// round.
 final class ClientEviction: Sendable {
     /// Below this nobody could ask for anything any more; as in Redis.
     private static let leastLimit = 128 << 10

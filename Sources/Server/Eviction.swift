@@ -31,6 +31,10 @@ final class Eviction: Sendable {
         var exceededSince: Int64 = 0
         var exceededNanoseconds: Int64 = 0
         var isContinued = false
+        /// While invalidations of evicted keys are on their way: the reading from before, and how many loops have yet
+        /// to send theirs.
+        var reading: MemoryReading?
+        var sendingLoops = 0
         /// The count of changes to the data set when nothing was left to evict: while it stays, nothing is.
         var emptyAt = -1
     }
@@ -122,15 +126,40 @@ final class Eviction: Sendable {
         // Clients come before keys: what those take that are leaving will be given back.
         core.clientEviction.relieve(core)
         let maximum = limit.load(ordering: .relaxed) + core.clientEviction.leavingBytes.load(ordering: .relaxed)
-        let excess = core.usedMemory - maximum
+        let reading = state.reading ?? core.memoryReading()
+        let excess = reading.allocated + store.memoryBytes - reading.knownBytes - maximum
         var outcome = Outcome.enough
         if excess > 0 {
+            let evicted = keyspace.ledger.evicted.load(ordering: .relaxed)
             outcome = state.policy == .noEviction ? .nothingLeft : evict(&state, excess, core, &keyspace)
+            if keyspace.ledger.evicted.load(ordering: .relaxed) != evicted, core.tracking.totalClients > 0 {
+                awaitSending(&state, reading, core)
+            }
             // What was in use for a moment only is no reason to refuse a command.
             if outcome == .nothingLeft, state.policy != .noEviction, core.usedMemoryNow <= maximum { outcome = .enough }
         }
         note(&state, outcome)
         return outcome
+    }
+
+    /// Invalidations of what was evicted are memory until the loops have sent them: with ten clients that know a key,
+    /// more than the key was. Until then the reading from before stands, with what records have come and gone since;
+    /// or each round's messages would be the next round's excess.
+    private func awaitSending(_ state: inout State, _ reading: MemoryReading, _ core: ServerCore) {
+        state.reading = reading
+        state.sendingLoops += core.loops.loops.count
+        for loop in core.loops.loops {
+            // Behind the jobs that bring the messages to the connections.
+            loop.post { [self] in
+                loop.sendOutput()
+                self.state.withLock { state in
+                    state.sendingLoops -= 1
+                    if state.sendingLoops > 0 { return }
+                    state.reading = nil
+                    core.forgetMemoryReading()
+                }
+            }
+        }
     }
 
     private func evict(

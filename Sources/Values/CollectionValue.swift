@@ -102,6 +102,9 @@ public enum CollectionLimits {
     public static let zsetValueBytes = Atomic<Int>(64)
     /// Positive: elements in a page; -1 to -5: 4 to 64 KiB in a page.
     public static let listPage = Atomic<Int>(-2)
+    /// For tests (DEBUG QUICKLIST-PACKED-THRESHOLD): elements of lists made from then on that take more bytes have a
+    /// page to themselves, however large pages may be.
+    public static let listAloneBytes = Atomic<Int>(.max)
     /// Of a page of a stream; 0: no limit.
     public static let streamNodeBytes = Atomic<Int>(4096)
     public static let streamNodeEntries = Atomic<Int>(100)

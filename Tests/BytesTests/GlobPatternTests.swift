@@ -78,6 +78,18 @@ private func naiveMatch(_ p: ArraySlice<UInt8>, _ s: ArraySlice<UInt8>, _ fold: 
         #expect(matches(pattern, String(repeating: "a", count: 200) + "b"))
     }
 
+    /// As Redis, which stops recursing: stars at the end and neighbours of others take no recursion.
+    @Test func aThousandStarsAreTheMost() {
+        let text = String(repeating: "a", count: 3000)
+        #expect(matches(String(repeating: "*a", count: 1000), text))
+        #expect(matches(String(repeating: "**?", count: 1000) + "**", text))
+        #expect(!matches(String(repeating: "*a", count: 1001), text))
+        #expect(!matches(String(repeating: "*?", count: 50_000), String(repeating: "a", count: 50_000)))
+        // Stars that no text gets to don't matter, nor do those that stand for themselves.
+        #expect(!matches("b" + String(repeating: "*a", count: 1001), text))
+        #expect(matches(String(repeating: "\\*", count: 1001), String(repeating: "*", count: 1001)))
+    }
+
     @Test func agreesWithTheNaiveMatcher() {
         var random = RandomSource(seed: 0x6c0b)
         let patternBytes = Array("ab*?[]^-\\Ac*".utf8) + [0xff]

@@ -142,8 +142,14 @@ import Values
             Self.body(19, groups: [Self.group(19, deliveries: [Part.firstID])]),
             Self.body(19, groups: [Self.group(19, deliveries: [Part.firstID, Part.firstID])]),
         ]
-        for body in bodies {
-            #expect(throws: RDBError.badFormat) { try Self.decode(19, body) }
+        // What the log says of each; nil: of no part in particular.
+        let damages: [StreamDamage?] = [
+            nil, nil, .page, .page, nil, .page, .groupTwice, .consumerTwice, .deliveryToNobody, .deliveryToTwo,
+            .deliveryOfNoGroup, .deliveryTwice,
+        ]
+        #expect(bodies.count == damages.count)
+        for (body, damage) in zip(bodies, damages) {
+            #expect(throws: damage.map { .damagedStream($0) } ?? RDBError.badFormat) { try Self.decode(19, body) }
         }
     }
 

@@ -63,6 +63,40 @@ import Testing
         #expect(try server.connect().call("info", "stats").text?.contains("evicted_clients:1\r\n") == true)
     }
 
+    /// What a client says is coming counts at once, up to a megabyte.
+    @Test func aClaimTakesRoom() throws {
+        let server = try TestServer(["--maxmemory-clients", "500000"])
+        let small = try server.connect()
+        try small.send(raw: Array("*1\r\n$400000\r\nx".utf8))
+        #expect(eventually { server.core.loops.total { $0.connectionBytes.current } > 400_000 })
+        let client = try server.connect()
+        try client.send(raw: Array("*1\r\n$600000\r\nx".utf8))
+        #expect(client.isAtEnd())
+        #expect(eventually { server.core.loops.clientCount == 1 })
+        // The private buffer of a request that has begun is no other case.
+        try small.send(raw: [UInt8](repeating: 0x61, count: 400_001) + Array("*1\r\n$500000\r\n".utf8))
+        #expect(eventually { server.core.loops.clientCount == 0 })
+        // A claim of half a gigabyte takes a megabyte.
+        #expect(server.set("maxmemory-clients", "1500000") == .done(["maxmemory-clients"]))
+        let greedy = try server.connect()
+        try greedy.send(raw: Array("*1\r\n$500000000\r\nx".utf8))
+        #expect(eventually { server.core.loops.total { $0.connectionBytes.current } > 1 << 20 })
+        #expect(server.core.loops.clientCount == 1)
+    }
+
+    /// A client that took too much is gone for whoever asks after it on the same loop.
+    @Test func theNextToAskDoesNotFindTheClosed() throws {
+        let server = try TestServer(["--maxmemory-clients", "300000"], threads: 1)
+        let control = try server.connect()
+        for _ in 0..<200 {
+            let client = try server.connect()
+            let id = try #require(try client.call("client", "id").number)
+            try client.send(raw: Array("*1\r\n$300000\r\nx".utf8))
+            #expect(try control.call("client", "list", "id", "\(id)").text == "")
+        }
+        #expect(try control.call("info", "stats").text?.contains("evicted_clients:200\r\n") == true)
+    }
+
     @Test func unreadRepliesAreClosed() throws {
         let server = try TestServer(["--maxmemory-clients", "5mb"])
         let client = try server.connect()
@@ -131,5 +165,26 @@ import Testing
         try client.call("set", "k", String(repeating: "x", count: 10_000))
         #expect(try client.call(["mget"] + [String](repeating: "k", count: 100)).elements.count == 100)
         #expect(eventually { server.core.loops.loops.allSatisfy { (1...64 << 10).contains($0.writerBytes) } })
+    }
+
+    @Test func theMemoryForRepliesIsKeptOnRequest() throws {
+        let server = try TestServer(["--enable-debug-command", "yes"], threads: 1)
+        let loop = server.core.loops.loops[0]
+        let client = try server.connect()
+        try client.call("set", "k", String(repeating: "x", count: 10_000))
+        let request = ["mget"] + [String](repeating: "k", count: 15)
+        #expect(try client.call("debug", "replybuffer", "resizing", "0") == .ok)
+        for _ in 0..<3 {
+            try client.call(request)
+            #expect(eventually { loop.writerBytes > 64 << 10 })
+            // Some ticks without use.
+            Clock.sleep(nanoseconds: 500_000_000)
+            #expect(loop.writerBytes > 64 << 10)
+        }
+        #expect(try client.call("debug", "replybuffer", "resizing", "1") == .ok)
+        #expect(eventually { (1...64 << 10).contains(loop.writerBytes) })
+        let unknown = "ERR unknown subcommand or wrong number of arguments for 'replybuffer'. Try DEBUG HELP."
+        #expect(try client.call("debug", "replybuffer", "peak-reset-time", "10") == .error(unknown))
+        #expect(try client.call("debug", "replybuffer", "resizing", "x") == .error(unknown))
     }
 }

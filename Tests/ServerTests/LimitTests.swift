@@ -57,6 +57,35 @@ import Testing
         #expect(server.core.loops.total { $0.outputLimitDisconnections.current } == 1)
     }
 
+    /// A reply as long as the client wished ends where its connection does.
+    @Test func drawsEndAtTheLimit() throws {
+        let server = try TestServer(["--client-output-buffer-limit", "normal 100000 0 0"])
+        let control = try server.connect()
+        try control.call("sadd", "set", "a")
+        try control.call("hset", "hash", "a", "b")
+        try control.call("zadd", "sorted", "1", "a")
+        let wishes = [["srandmember", "set"], ["hrandfield", "hash"], ["zrandmember", "sorted"]]
+        for (closed, wish) in wishes.enumerated() {
+            let client = try server.connect()
+            try client.send(raw: TestClient.request(wish + ["-9000000000000000000"]))
+            #expect(client.isAtEnd(), "\(wish)")
+            #expect(eventually { server.core.loops.total { $0.outputLimitDisconnections.current } == closed + 1 })
+            #expect(try control.call(wish + ["-3"]).elements.count == 3)
+        }
+        // In a transaction the replies before count too.
+        let client = try server.connect()
+        for words in [["multi"], ["srandmember", "set", "-10000"], ["srandmember", "set", "-999999999"]] {
+            try client.call(words)
+        }
+        try client.send("exec")
+        #expect(client.isAtEnd())
+        // Where there is no limit, so many are not to be had.
+        #expect(server.set("client-output-buffer-limit", "normal 0 0 0") == .done(["client-output-buffer-limit"]))
+        for wish in wishes {
+            #expect(try control.call(wish + ["-999999999"]) == .error("ERR value is out of range"))
+        }
+    }
+
     @Test func strangersHaveLittleOutput() throws {
         let server = try TestServer(["--requirepass", "s"])
         let client = try server.connect()

@@ -126,5 +126,6 @@ import Testing
         #expect(ListValue.pageLimits(-1).elements == nil)
         #expect(ListValue.pageLimits(128).elements == 128 && ListValue.pageLimits(0).elements == 1)
         #expect(ListValue.pageLimits(3).bytes == 8192)
+        #expect(ListValue.pageLimits(-2, alone: 5) == (5, nil) && ListValue.pageLimits(3, alone: 5) == (5, 3))
     }
 }

@@ -10,6 +10,8 @@ from . import source
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 OK = re.compile(r"^\[ok\]: (.*?)(?: \(\d+ ms\))?$")
+# What fails between tests is reported under its error's text, which may hold a port of this run.
+PORT = re.compile(r"'\d{5}'")
 ERR = re.compile(r"^\[err\]: (.*?)(?: in (tests/\S+\.tcl))?$")
 IGNORED = re.compile(r"^\[(?:ignore|skip)\]: (.*)$")
 EXCEPTION = re.compile(r"^\[exception\]: (.*)$")
@@ -47,7 +49,7 @@ def parse(unit, text):
         if match := OK.match(line):
             result.passed.add(match[1])
         elif match := ERR.match(line):
-            reason_for = match[1]
+            reason_for = match[1] if match[2] else PORT.sub("'PORT'", match[1])
             result.failed.setdefault(reason_for, "")
             continue
         elif match := IGNORED.match(line):

@@ -120,3 +120,16 @@ extension LockedKeyspace {
         return unsafeDowncast(value, to: V.self)
     }
 }
+
+extension CommandContext {
+    /// Draws with repetition in one reply: more can't be held in memory. Redis tries, and is ended by the system.
+    private static let mostDraws: Int64 = 1 << 26
+
+    /// Whether a negative `count` asks for too many draws of a member, which is replied then. Where the connection has
+    /// a limit on output, that ends the reply: see `ReplyWriter.isBeyondBound`.
+    func refuses(draws count: Int64) -> Bool {
+        if count >= -Self.mostDraws || reply.pointee.bound != .max { return false }
+        reply.pointee.error(ErrorText.valueOutOfRange)
+        return true
+    }
+}

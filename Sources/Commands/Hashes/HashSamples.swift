@@ -6,9 +6,6 @@ import Values
 // HRANDFIELD and HSCAN: some of a hash's pairs.
 
 extension HashCommands {
-    /// More draws in one reply could not be held in memory.
-    private static let largestSample = 1 << 26
-
     static func hrandfield(_ call: inout CommandContext) {
         guard call.arguments.count == 2 else { return hrandfieldWithCount(&call) }
         switch call.collection(call.key, HashValue.self, isRead: true) {
@@ -28,14 +25,15 @@ extension HashCommands {
         }
         let withValues = call.arguments.count == 4 && call.arguments[3].equalsIgnoringCase("withvalues")
         guard call.arguments.count == 3 || withValues else { return call.reply.pointee.error(ErrorText.syntax) }
-        // Redis' bound for pairs, of which RESP2 tells twice as many elements, and this server's for draws.
-        guard !withValues || count.magnitude <= Int64.max / 2, count >= -Int64(largestSample) else {
+        // Redis' bound for pairs, of which RESP2 tells twice as many elements.
+        guard !withValues || count.magnitude <= Int64.max / 2 else {
             return call.reply.pointee.error(ErrorText.valueOutOfRange)
         }
         switch call.collection(call.key, HashValue.self, isRead: true) {
         case .refused: return
         case .missing: call.reply.pointee.array(0)
         case .found(_, let hash):
+            if call.refuses(draws: count) { return }
             let sample = Sample(writer: call.reply, hash: hash, withValues: withValues)
             var random = call.random
             if count < 0 {
@@ -68,6 +66,7 @@ extension HashCommands {
             begin(count)
             for _ in 0..<count {
                 if let pair = hash.random({ random.index(below: $0) }) { put(pair) }
+                if writer.pointee.isBeyondBound { return }
             }
         }
 

@@ -124,7 +124,7 @@ extension KeyCommands {
         } catch RDBError.wrongVersionOrChecksum {
             context.reply.pointee.error(ErrorText.wrongPayload)
         } catch {
-            context.warn?("Bad data format in RESTORE: \(DumpPayload.complaint(context.arguments[3]))")
+            context.warn?("Bad data format in RESTORE: \(DumpPayload.complaint(context.arguments[3], error))")
             context.reply.pointee.error(ErrorText.badPayload)
         }
         return nil

@@ -57,6 +57,7 @@ extension SetCommands {
         case .refused: return
         case .missing: hasCount ? call.reply.pointee.array(0) : call.reply.pointee.null()
         case .found(_, let set):
+            if call.refuses(draws: Int64(wanted)) { return }
             if hasCount { call.reply.pointee.array(wanted < 0 ? -wanted : min(wanted, set.count)) }
             draw(wanted, of: set, &call)
         }
@@ -68,6 +69,7 @@ extension SetCommands {
         if wanted < 0 {
             for _ in 0..<(-wanted) {
                 if let member = set.random({ random.index(below: $0) }) { call.reply.pointee.bulk(member) }
+                if call.reply.pointee.isBeyondBound { break }
             }
         } else if wanted >= set.count {
             call.reply.pointee.members(of: set)

@@ -97,7 +97,9 @@ extension SortedSetCommands {
         switch call.collection(call.key, SortedSetValue.self, isRead: true) {
         case .refused: return
         case .missing: call.reply.pointee.array(0)
-        case .found(_, let value): replyRandom(&call, value, count: Int(count), withScores: withScores)
+        case .found(_, let value):
+            if call.refuses(draws: count) { return }
+            replyRandom(&call, value, count: Int(count), withScores: withScores)
         }
     }
 
@@ -124,6 +126,7 @@ extension SortedSetCommands {
             for _ in 0..<number {
                 let drawn = call.random.index(below: total)
                 value.forEach(in: drawn..<drawn + 1) { writer.write($0, $1) }
+                if call.reply.pointee.isBeyondBound { return }
             }
         } else if number == total {
             value.forEach(in: 0..<total) { writer.write($0, $1) }

@@ -11,6 +11,17 @@ import Values
 // An ID is two lengths, but 16 bytes before a page and in a delivery. Form 15 is without what stands in brackets, 19
 // has all but "active", 21 (7.2) has it. Written is 19, as by Redis 7.0.
 
+/// What of a stream's parts can't be, in the words of Redis' log.
+public enum StreamDamage: String, Sendable {
+    case page = "Stream listpack integrity check failed."
+    case groupTwice = "Duplicated consumer group name."
+    case deliveryTwice = "Duplicated global PEL entry loading stream consumer group"
+    case consumerTwice = "Duplicate stream consumer detected."
+    case deliveryOfNoGroup = "Consumer entry not found in group global PEL"
+    case deliveryToTwo = "Stream consumer PEL entry already has a consumer assigned"
+    case deliveryToNobody = "Stream CG PEL entry without consumer"
+}
+
 enum RDBStreams {
     static let first: UInt8 = 15
     static let second: UInt8 = 19
@@ -74,9 +85,9 @@ enum RDBStreams {
     static func decode(_ type: UInt8, _ cursor: inout RDBCursor) throws(RDBError) -> StreamValue {
         let stream = StreamValue()
         for _ in 0..<(try cursor.count()) {
-            guard let id = try cursor.string().withBytes({ StreamID(bytes: $0) }),
-                stream.append(try cursor.listpack(), id)
-            else { throw .badFormat }
+            guard let id = try cursor.string().withBytes({ StreamID(bytes: $0) }) else { throw .badFormat }
+            guard let page = try cursor.string().withBytes({ ListpackCheck.listpack($0) }), stream.append(page, id)
+            else { throw .damagedStream(.page) }
         }
         let length = Int64(truncatingIfNeeded: try cursor.length())
         let last = try id(&cursor)
@@ -114,7 +125,7 @@ enum RDBStreams {
             type == first ? stream.distance(to: last) : Int64(truncatingIfNeeded: try cursor.length())
         let entriesRead = read.flatMap { $0 < 0 ? nil : $0 }
         guard let group = name.withBytes({ stream.createGroup($0, lastID: last, entriesRead: entriesRead) }) else {
-            throw .badFormat
+            throw .damagedStream(.groupTwice)
         }
         // Whose they are is said by the consumers: each must have exactly one.
         var deliveries: [StreamID: (time: Int64, count: Int64)] = [:]
@@ -122,21 +133,27 @@ enum RDBStreams {
             let id = try plainID(&cursor)
             let given = try time(&cursor)
             let count = Int64(truncatingIfNeeded: try cursor.length())
-            guard deliveries.updateValue((given, count), forKey: id) == nil else { throw .badFormat }
+            guard deliveries.updateValue((given, count), forKey: id) == nil else {
+                throw .damagedStream(.deliveryTwice)
+            }
         }
         for _ in 0..<(try cursor.count()) {
             let name = try cursor.string()
             let seen = try time(&cursor)
-            guard let consumer = name.withBytes({ group.createConsumer($0, at: seen) }) else { throw .badFormat }
+            guard let consumer = name.withBytes({ group.createConsumer($0, at: seen) }) else {
+                throw .damagedStream(.consumerTwice)
+            }
             // Older forms don't say when a consumer was given something: not after it was seen, as 7.2 assumes too.
             let active = type == third ? try time(&cursor) : seen
             consumer.activeTime = active < 0 ? nil : active
             for _ in 0..<(try cursor.count()) {
                 let id = try plainID(&cursor)
-                guard let found = deliveries.removeValue(forKey: id) else { throw .badFormat }
+                guard let found = deliveries.removeValue(forKey: id) else {
+                    throw .damagedStream(group.delivery(of: id) == nil ? .deliveryOfNoGroup : .deliveryToTwo)
+                }
                 group.set(id, StreamDelivery(time: found.time, count: found.count, consumer: consumer))
             }
         }
-        guard deliveries.isEmpty else { throw .badFormat }
+        guard deliveries.isEmpty else { throw .damagedStream(.deliveryToNobody) }
     }
 }

@@ -35,9 +35,17 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
     deinit { page?.free() }
 
     /// What `list-max-listpack-size` means: a number of elements, in pages of at most 8 KiB, or one of five sizes.
-    static func pageLimits(_ setting: Int) -> (bytes: Int, elements: Int?) {
-        if setting < 0 { return (2048 << min(-setting, 5), nil) }
-        return (8192, max(setting, 1))
+    /// Elements of more than `alone` bytes find no room beside another in any case.
+    static func pageLimits(_ setting: Int, alone: Int = .max) -> (bytes: Int, elements: Int?) {
+        if setting < 0 { return (min(2048 << min(-setting, 5), alone), nil) }
+        return (min(8192, alone), max(setting, 1))
+    }
+
+    /// The same for the settings of now.
+    private static var pageLimits: (bytes: Int, elements: Int?) {
+        pageLimits(
+            CollectionLimits.listPage.load(ordering: .relaxed),
+            alone: CollectionLimits.listAloneBytes.load(ordering: .relaxed))
     }
 
     // MARK: As a value
@@ -179,7 +187,7 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
         guard let page else { return nil }
         // A single element may be of any size.
         if page.isEmpty { return page }
-        let limits = Self.pageLimits(CollectionLimits.listPage.load(ordering: .relaxed))
+        let limits = Self.pageLimits
         // At most 10 bytes are added to an element; the bound spares a second look at its text.
         if page.totalBytes + value.count + 10 <= limits.bytes, page.count < limits.elements ?? .max { return page }
         becomeTree()
@@ -190,7 +198,7 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
     private func becomeTree() {
         guard let page else { return }
         self.page = nil
-        let limits = Self.pageLimits(CollectionLimits.listPage.load(ordering: .relaxed))
+        let limits = Self.pageLimits
         tree = CountedTree(width: 1, pageBytes: limits.bytes, pageElements: limits.elements)
         if page.isEmpty { page.free() } else { tree?.appendPage(page) }
     }
@@ -221,7 +229,7 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
         precondition(index >= 0 && index < count, "element \(index) of \(count)")
         if var page {
             let at = page.offset(of: index)
-            let limit = Self.pageLimits(CollectionLimits.listPage.load(ordering: .relaxed)).bytes
+            let limit = Self.pageLimits.bytes
             if page.totalBytes - (page.next(at) - at) + Listpack.cost(value) <= limit || page.count == 1 {
                 page.replace(at, with: value)
                 return self.page = page

@@ -36,6 +36,8 @@ enum DebugCommand {
             let pauses = (Decimal.parseInt64(arguments[2]) ?? 0) != 0
             context.core.isMaintenancePaused.store(pauses, ordering: .relaxed)
             context.reply.pointee.ok()
+        case ("quicklist-packed-threshold", 3): setListAlone(&context)
+        case ("replybuffer", 4): keepReplyMemory(&context)
         case ("set-skip-checksum-validation", 3):
             let skips = (Decimal.parseInt64(arguments[2]) ?? 0) != 0
             DumpPayload.takesWrongChecksums.store(skips, ordering: .relaxed)
@@ -74,6 +76,26 @@ enum DebugCommand {
         let isOn = (Decimal.parseInt64(context.arguments[2]) ?? 0) != 0
         context.core.isActiveExpiryEnabled.store(isOn, ordering: .relaxed)
         context.core.tier?.coldExpiry.isEnabled.store(isOn, ordering: .relaxed)
+        context.reply.pointee.ok()
+    }
+
+    /// Redis' "plain nodes" are here pages of one element.
+    private static func setListAlone(_ context: inout CommandContext) {
+        guard let bytes = Number.memory(context.arguments[2].array), bytes >= 0, bytes <= 4 << 30 else {
+            return context.reply.pointee.error(
+                "ERR argument must be a memory value bigger than 1 and smaller than 4gb")
+        }
+        CollectionLimits.listAloneBytes.store(bytes == 0 ? .max : Int(bytes), ordering: .relaxed)
+        context.reply.pointee.ok()
+    }
+
+    /// Redis' connections have a buffer for replies each; here the loops have one each. RESIZING 0 keeps its size.
+    private static func keepReplyMemory(_ context: inout CommandContext) {
+        let arguments = context.arguments
+        guard arguments[2].equalsIgnoringCase("resizing"), let resizes = Decimal.parseInt64(arguments[3]) else {
+            return context.reply.pointee.error(ErrorText.subcommandSyntax(arguments[1], command: arguments[0]))
+        }
+        context.core.loops.keepsReplyMemory.store(resizes == 0, ordering: .relaxed)
         context.reply.pointee.ok()
     }
 
@@ -169,10 +191,15 @@ enum DebugCommand {
                 "PROTOCOL <type>",
                 "    Replies a value of <type>: string, integer, double, bignum, null, array, set, map,",
                 "    attrib, push, verbatim, true, false.",
+                "QUICKLIST-PACKED-THRESHOLD <size>",
+                "    Elements of more than <size> bytes of lists that are made from now on have a page to",
+                "    themselves. 0: if they don't fit into one.",
                 "RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
                 "    Writes all keys to an RDB file, empties the server and reads them back. NOSAVE reads",
                 "    the file of the directive dbfilename instead, NOFLUSH keeps what there is, MERGE lets",
                 "    the file's keys replace those that there are.",
+                "REPLYBUFFER RESIZING <0|1>",
+                "    Keeps the event loops' buffers for replies at their size, or lets them shrink.",
                 "SET-ACTIVE-EXPIRE <0|1>",
                 "    Switches the deletion of past-due keys that nobody touches off and on.",
                 "SET-SKIP-CHECKSUM-VALIDATION <0|1>",
