@@ -46,7 +46,8 @@ var targets: [Target] = [
     library("Telemetry", ["Bytes", "Platform"]),
     library("Configuration", ["Bytes"]),
     // 3
-    library("Keyspace", ["CShims", "Bytes", "Platform", "Values"]),
+    library(
+        "Keyspace", ["CShims", "Bytes", "Platform", "Values"], defines: sanitizing ? [.define("FIRN_SANITIZE")] : []),
     library("RDB", ["CLZF", "Bytes", "Values"]),
     library("Frontend", ["CShims", "Bytes", "Platform", "RESP"]),
     library("PubSub", ["Bytes", "Platform"]),

@@ -147,8 +147,6 @@ long firn_raise_file_limit(long wanted) {
   return (long)before;
 }
 
-#if __has_feature(thread_sanitizer)
-__attribute__((no_sanitize("thread"))) uint64_t firn_unlocked_word(const void *address) {
+__attribute__((no_sanitize("thread"))) uint64_t firn_unlocked_word_unseen(const void *address) {
   return *(const volatile uint64_t *)address;
 }
-#endif

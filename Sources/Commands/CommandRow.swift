@@ -34,8 +34,6 @@ public struct CommandFlags: OptionSet, Sendable {
     public static let pushes = CommandFlags(rawValue: 1 << 25)
     /// Allowed only where `enable-debug-command` says so. COMMAND INFO doesn't show it.
     public static let protected = CommandFlags(rawValue: 1 << 19)
-    /// Allowed only where `enable-module-command` says so. COMMAND INFO doesn't show it.
-    public static let protectedModule = CommandFlags(rawValue: 1 << 21)
 
     // How a command behaves in MULTI and EXEC. COMMAND INFO shows none of these.
     /// Executed at once by a client in MULTI, not queued.

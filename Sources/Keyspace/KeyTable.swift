@@ -82,13 +82,23 @@ public struct KeyTable {
     @inlinable
     func home(_ tag: UInt32) -> Int { (Int(tag) &* capacity) &>> Position.tagBits }
 
+    @inlinable
+    @inline(__always)
+    static func unlockedWord(_ address: UnsafeRawPointer) -> UInt64 {
+        #if FIRN_SANITIZE
+            firn_unlocked_word_unseen(address)
+        #else
+            firn_unlocked_word(address)
+        #endif
+    }
+
     /// Brings the first line of a key's slots into the cache. Without the lock, so the table at `address` may be
     /// changing: its words are read as they are just now, and an array that is gone costs no more than a useless
     /// fetch. The two words are the first members, in order; a test holds that.
     @inlinable
     static func prefetch(at address: UnsafeRawPointer, _ tag: UInt32) {
-        let slots = UInt(firn_unlocked_word(address))
-        let capacity = UInt(firn_unlocked_word(address + MemoryLayout<UInt>.size))
+        let slots = UInt(unlockedWord(address))
+        let capacity = UInt(unlockedWord(address + MemoryLayout<UInt>.size))
         let home = (UInt(tag) &* capacity) &>> UInt(Position.tagBits)
         if let line = UnsafeRawPointer(bitPattern: slots &+ home &* 8) { firn_prefetch(line) }
     }

@@ -136,14 +136,6 @@ public enum ErrorText {
         local connection, otherwise you need to set this option in the configuration file, and then restart the \
         server.
         """
-    public static let moduleNotAllowed: StaticString = """
-        ERR MODULE command not allowed. If the enable-module-command option is set to "local", you can run it from a \
-        local connection, otherwise you need to set this option in the configuration file, and then restart the \
-        server.
-        """
-    public static let moduleNotLoaded: StaticString =
-        "ERR Error loading the extension. Please check the server logs."
-    public static let noSuchModule: StaticString = "ERR Error unloading module: no such module with that name"
     public static let noAuth: StaticString = "NOAUTH Authentication required."
     public static let wrongPass: StaticString =
         "WRONGPASS invalid username-password pair or user is disabled."

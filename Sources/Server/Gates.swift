@@ -31,7 +31,10 @@ enum Gates {
             return .rejected
         }
         let flags = entry.pointee.flags
-        if !flags.isDisjoint(with: [.protected, .protectedModule]), isForbidden(flags, session, worker) {
+        if flags.contains(.protected),
+            !worker.core.configuration.current.enableDebugCommand.allows(isLocal: session.peerAddress.isLocal)
+        {
+            reply.pointee.error(ErrorText.debugNotAllowed)
             return .rejected
         }
         if !session.isAuthenticated, !flags.contains(.noAuth),
@@ -53,17 +56,6 @@ enum Gates {
         let hasRoom = makeRoom(session, worker)
         if entry.pointee.isDenied { return checkMemory(session, worker, hasRoom: hasRoom) }
         return .pass
-    }
-
-    /// Whether the configuration keeps this client from a protected command; that has been replied then.
-    private static func isForbidden(_ flags: CommandFlags, _ session: ClientSession, _ worker: LoopWorker) -> Bool {
-        let settings = worker.core.configuration.current
-        let isModule = flags.contains(.protectedModule)
-        let action = isModule ? settings.enableModuleCommand : settings.enableDebugCommand
-        if action.allows(isLocal: session.peerAddress.isLocal) { return false }
-        worker.context.pointee.reply.pointee.error(
-            isModule ? ErrorText.moduleNotAllowed : ErrorText.debugNotAllowed)
-        return true
     }
 
     /// Without a flash tier every command makes room if there is too little. False: there is nothing to evict. What the

@@ -156,14 +156,12 @@ static inline uint64_t firn_ticks(void) {
 
 /// Reads a word that other threads write under a lock which the reader doesn't have: what comes may be out of date, but
 /// is a value that stood there. For hints only.
-#if __has_feature(thread_sanitizer)
-// In CShims.c, where the sanitizer is told not to look: the writers' side is plain.
-uint64_t firn_unlocked_word(const void *_Nonnull address);
-#else
 static inline uint64_t firn_unlocked_word(const void *_Nonnull address) {
   return __atomic_load_n((const uint64_t *)address, __ATOMIC_RELAXED);
 }
-#endif
+/// The same for builds with the thread sanitizer, which is told not to look: the writers' side is plain. A function of
+/// its own in CShims.c, since Swift's importer of headers doesn't know of the sanitizer.
+uint64_t firn_unlocked_word_unseen(const void *_Nonnull address);
 
 static inline void firn_prefetch(const void *_Nonnull address) { __builtin_prefetch(address, 0, 3); }
 

@@ -83,17 +83,4 @@ enum ServerSyntax {
         CommandArgument(.pureToken, "force", .optional, token: "FORCE", since: "7.0.0"),
         CommandArgument(.pureToken, "abort", .optional, token: "ABORT", since: "7.0.0"),
     ])
-
-    static let moduleLoad = CommandDocumentation([
-        CommandArgument(.string, "path"), CommandArgument(.string, "arg", [.optional, .multiple]),
-    ])
-    static let moduleLoadEx = CommandDocumentation([
-        CommandArgument(.string, "path"),
-        CommandArgument(
-            .block, "configs", [.optional, .multiple, .multipleToken], token: "CONFIG",
-            arguments: [CommandArgument(.string, "name"), CommandArgument(.string, "value")]),
-        CommandArgument(
-            .block, "args", [.optional, .multiple], token: "ARGS", arguments: [CommandArgument(.string, "arg")]),
-    ])
-    static let moduleUnload = CommandDocumentation([CommandArgument(.string, "name")])
 }

@@ -55,23 +55,11 @@ import Testing
     }
 
     @Test func thereAreNoModules() throws {
-        let closedServer = try TestServer()
-        let closed = try closedServer.connect()
-        #expect(try closed.call("module", "list") == [])
-        for words in [["module", "load", "/m.so"], ["module", "loadex", "/m.so"], ["module", "unload", "m"]] {
-            #expect(try closed.call(words).text?.hasPrefix("ERR MODULE command not allowed. If the enable-m") == true)
-        }
-        let openServer = try TestServer(["--enable-module-command", "local"])
-        let open = try openServer.connect()
-        let failed = Reply.error("ERR Error loading the extension. Please check the server logs.")
-        #expect(try open.call("module", "load", "/m.so", "argument") == failed)
-        #expect(try open.call("module", "loadex", "/m.so", "config", "a", "b", "args", "c") == failed)
-        let unknown = Reply.error("ERR Error unloading module: no such module with that name")
-        #expect(try open.call("module", "unload", "m") == unknown)
-        #expect(try open.call("module", "help").elements.first?.text?.hasPrefix("MODULE <subcommand>") == true)
-        #expect(try open.call("module", "x").text == "ERR unknown subcommand 'x'. Try MODULE HELP.")
-        // DEBUG has a directive of its own.
-        #expect(try open.call("debug", "help").text?.hasPrefix("ERR DEBUG command not allowed.") == true)
+        let server = try TestServer()
+        let client = try server.connect()
+        #expect(try client.call("module", "list") == [])
+        #expect(try client.call("module", "help").elements.first?.text?.hasPrefix("MODULE <subcommand>") == true)
+        #expect(try client.call("module", "load", "/m.so").text == "ERR unknown subcommand 'load'. Try MODULE HELP.")
     }
 
     @Test func commandsForServersAreMarked() throws {
