@@ -18,6 +18,8 @@ extension EventLoop {
         if state.pointee.isParked || state.pointee.isClosing {
             return postpone(connection, flags)
         }
+        // Its edge comes once, whatever lies before it to be read.
+        if flags.contains(.peerClosed) { state.pointee.peerClosed = true }
         let missing = state.pointee.parser.missingBytes
         if missing >= Self.directReadBytes { return receiveDirectly(connection, missing) }
         let input = core.pointee.input + core.pointee.receivedBytes
@@ -26,8 +28,7 @@ extension EventLoop {
         statistics.reads.add(1)
         let n = transfer.bytes
         guard n > 0 else { return ended(connection, transfer) }
-        if flags.contains(.peerClosed) { state.pointee.peerClosed = true }
-        if n == room || flags.contains(.peerClosed) { listForInput(connection) }
+        if n == room || state.pointee.peerClosed { listForInput(connection) }
         statistics.bytesIn.add(n)
         connection.lastInteraction.set(core.pointee.now)
         let bytes = ByteSlice(base: input, count: n)

@@ -3,6 +3,7 @@ import Frontend
 import Glibc
 import Platform
 import RESP
+import Synchronization
 import Testing
 
 @Suite(.serialized) struct FrontendTests {
@@ -71,6 +72,36 @@ import Testing
         #expect(client.rest() == (closes ? "" : "$6\r\nrested\r\n+PONG\r\n"))
         let hasClosed = server.eventually { server.service.closedCount.load(ordering: .relaxed) == 1 }
         #expect(hasClosed)
+    }
+
+    /// The end is reported once, and may be while there is more to read than one read takes, or before the request
+    /// that waits has its turn: it is not forgotten.
+    @Test func whoLeavesWithInputUnreadIsClosed() throws {
+        let path = "/tmp/firn-frontend-\(getpid()).sock"
+        let server = try EchoServer(threads: 1, unixPath: path)
+        do {
+            let client = Client(try Socket.connect(path: path))
+            var room: Int32 = 1 << 20
+            setsockopt(client.descriptor, SOL_SOCKET, SO_SNDBUF, &room, socklen_t(MemoryLayout<Int32>.size))
+            client.send("*2\r\n$4\r\nSIZE\r\n$280000\r\nx")
+            #expect(server.eventually { server.group.total { $0.connectionBytes.current } > 200_000 })
+            let isReleased = Atomic<Bool>(false)
+            server.group.loops[0].post { while !isReleased.load(ordering: .relaxed) { sched_yield() } }
+            // What is left after one direct read (256 KiB) is few enough to be read as any small request is.
+            client.send([UInt8](repeating: 0x78, count: 270_000))
+            Socket.finishSending(client.descriptor)
+            isReleased.store(true, ordering: .relaxed)
+            #expect(server.eventually { server.service.closedCount.load(ordering: .relaxed) == 1 })
+        }
+        do {
+            let client = try server.connect()
+            client.send("NAP 100000\r\n")
+            #expect(server.eventually { server.group.total { $0.parks.current } == 1 })
+            client.send("PING\r\n")
+            Socket.finishSending(client.descriptor)
+            #expect(client.rest() == "$6\r\nrested\r\n+PONG\r\n")
+            #expect(server.eventually { server.service.closedCount.load(ordering: .relaxed) == 2 })
+        }
     }
 
     @Test func halfClosedPeersGetTheirReplies() throws {
