@@ -49,6 +49,8 @@ final class Eviction: Sendable {
     private static let poolSize = 16
     /// Deletions between two looks at the clock.
     private static let stride = 16
+    /// How long a memory reading stands while loops have yet to send what evicted keys caused.
+    private static let longestWaitNanoseconds: Int64 = 100_000_000
 
     init(store: KeyspaceStore) {
         self.store = store
@@ -126,6 +128,11 @@ final class Eviction: Sendable {
         // Clients come before keys: what those take that are leaving will be given back.
         core.clientEviction.relieve(core)
         let maximum = limit.load(ordering: .relaxed) + core.clientEviction.leavingBytes.load(ordering: .relaxed)
+        // A loop that is late, or rounds that follow each other, must not hide for good what else takes memory.
+        if let kept = state.reading, Clock.monotonicNanoseconds() - kept.takenAt > Self.longestWaitNanoseconds {
+            state.reading = nil
+            core.forgetMemoryReading()
+        }
         let reading = state.reading ?? core.memoryReading()
         let excess = reading.allocated + store.memoryBytes - reading.knownBytes - maximum
         var outcome = Outcome.enough
