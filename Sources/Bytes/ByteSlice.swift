@@ -62,6 +62,30 @@ public struct ByteSlice: @unchecked Sendable {
     @inlinable
     public var array: [UInt8] { [UInt8](buffer) }
 
+    /// Copies the bytes to `target`, which has room for as many and doesn't overlap them. Short ones, which most are,
+    /// without a call: as two halves that may overlap each other.
+    @inlinable
+    @inline(__always)
+    public func copy(to target: UnsafeMutablePointer<UInt8>) {
+        let raw = UnsafeMutableRawPointer(target)
+        switch count {
+        case 16...32: copyEnds(to: raw, SIMD2<UInt64>.self)
+        case 8..<16: copyEnds(to: raw, UInt64.self)
+        case 4..<8: copyEnds(to: raw, UInt32.self)
+        default: memcpy(raw, base, count)
+        }
+    }
+
+    @inlinable
+    @inline(__always)
+    func copyEnds<Part: BitwiseCopyable>(to target: UnsafeMutableRawPointer, _: Part.Type) {
+        let last = count &- MemoryLayout<Part>.size
+        let head = UnsafeRawPointer(base).loadUnaligned(as: Part.self)
+        let tail = UnsafeRawPointer(base).loadUnaligned(fromByteOffset: last, as: Part.self)
+        target.storeBytes(of: head, as: Part.self)
+        target.storeBytes(of: tail, toByteOffset: last, as: Part.self)
+    }
+
     /// The bytes as text; invalid UTF-8 is replaced.
     public var string: String { String(decoding: buffer, as: UTF8.self) }
 

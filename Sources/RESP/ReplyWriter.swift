@@ -169,11 +169,20 @@ public struct ReplyWriter: ~Copyable {
         reserve(24)
         let p = memory + used
         p[0] = kind
-        if UInt(bitPattern: value) < 10 {
+        let magnitude = UInt(bitPattern: value)
+        if magnitude < 10 {
             p[1] = 0x30 &+ UInt8(truncatingIfNeeded: value)
             p[2] = 0x0d
             p[3] = 0x0a
             used &+= 4
+        } else if magnitude < 100 {
+            // The length of most bulks. 103 / 1024 is a tenth, near enough below 179.
+            let tens = (magnitude &* 103) >> 10
+            p[1] = 0x30 &+ UInt8(truncatingIfNeeded: tens)
+            p[2] = 0x30 &+ UInt8(truncatingIfNeeded: magnitude &- tens &* 10)
+            p[3] = 0x0d
+            p[4] = 0x0a
+            used &+= 5
         } else {
             longLine(value)
         }
@@ -263,7 +272,7 @@ public struct ReplyWriter: ~Copyable {
         reserve(bytes.count &+ 26)
         line(0x24, bytes.count)
         let p = memory + used
-        memcpy(p, bytes.base, bytes.count)
+        bytes.copy(to: p)
         p[bytes.count] = 0x0d
         p[bytes.count &+ 1] = 0x0a
         used &+= bytes.count &+ 2

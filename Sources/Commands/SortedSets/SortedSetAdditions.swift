@@ -31,7 +31,7 @@ private enum Addition {
     case notANumber
     /// The score is what it was.
     case same(Double)
-    case updates(Double)
+    case updates(SortedSetValue.Standing, Double)
     case adds(Double)
 }
 
@@ -53,15 +53,16 @@ private struct Additions {
     func member(_ pair: Int) -> ByteSlice { arguments[first + stride * pair] }
 
     func outcome(of pair: Int, in value: SortedSetValue) -> Addition {
-        guard let old = value.score(of: member(pair)) else {
+        guard let standing = value.standing(of: member(pair)) else {
             return options.contains(.xx) ? .nothing : .adds(scores[pair])
         }
+        let old = standing.score
         guard !options.contains(.nx) else { return .nothing }
         let score = options.contains(.incr) ? old + scores[pair] : scores[pair]
         guard !score.isNaN else { return .notANumber }
         if options.contains(.lt), score >= old { return .nothing }
         if options.contains(.gt), score <= old { return .nothing }
-        return score == old ? .same(score) : .updates(score)
+        return score == old ? .same(score) : .updates(standing, score)
     }
 
     /// Takes the pairs from the first on that change nothing. Returns the one that does, and what comes of it.
@@ -78,7 +79,7 @@ private struct Additions {
         return nil
     }
 
-    /// Carries out the pairs from `first` on, of which the outcome is known if it is given.
+    /// Carries out the pairs from `first` on, whose outcome is known if it is given and the set hasn't changed since.
     mutating func apply(from first: Int, _ known: Addition? = nil, to value: SortedSetValue) {
         for pair in first..<scores.count {
             switch pair == first ? known ?? outcome(of: pair, in: value) : outcome(of: pair, in: value) {
@@ -86,12 +87,12 @@ private struct Additions {
             // Only INCR can come to that, which has one pair: then nothing has been changed.
             case .notANumber: isNotANumber = true
             case .same(let same): score = same
-            case .updates(let new):
-                value.set(member(pair), new)
+            case .updates(let standing, let new):
+                value.change(member(pair), standing, to: new)
                 score = new
                 updated += 1
             case .adds(let new):
-                value.set(member(pair), new)
+                value.insert(member(pair), new)
                 score = new
                 added += 1
             }

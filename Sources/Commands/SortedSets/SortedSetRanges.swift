@@ -102,7 +102,12 @@ extension SortedSetCommands {
             let range = asked.range(in: value)
             let writer = PairWriter(call.reply, withScores: asked.withScores)
             writer.begin(range.count)
-            value.forEach(in: range, reversed: asked.isReversed) { writer.write($0, $1) }
+            if asked.withScores {
+                value.forEach(in: range, reversed: asked.isReversed) { writer.write($0, $1) }
+            } else {
+                let reply = call.reply
+                value.forEachMember(in: range, reversed: asked.isReversed) { $0.withBytes { reply.pointee.bulk($0) } }
+            }
         }
     }
 

@@ -319,6 +319,22 @@ public struct CountedTree: ~Copyable {
         }
     }
 
+    /// Calls `body` with each page that has elements of `range`, all of which must be there, in order: the page, the
+    /// offset of the first of them in it, and how many they are.
+    @inline(__always)
+    func forEachRun(in range: Range<Int>, _ body: (Listpack, Int, Int) -> Void) {
+        guard !range.isEmpty else { return }
+        precondition(range.upperBound <= count, "elements \(range) of \(count)")
+        var left = range.count
+        var next = place(at: range.lowerBound)
+        while left > 0, let place = next {
+            let elements = min(left, place.row.counts[place.slot] - place.number)
+            body(place.page, place.offset, elements)
+            left -= elements
+            next = firstPlace(behind: place.row, place.slot)
+        }
+    }
+
     /// Calls `body` with the element at `place` and those before it, backwards.
     public func forEachReversed<E: Error>(from place: Place?, _ body: (Listpack, Int) throws(E) -> Bool) throws(E) {
         guard var place else { return }

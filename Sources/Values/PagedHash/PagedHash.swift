@@ -38,7 +38,7 @@ public struct PagedHash: ~Copyable {
     /// Above this size a page is split, unless it has few elements.
     static let pageBytes = 2048
     /// Above this number of elements a page is split: a search looks at half of them.
-    static let pageElements = 48
+    static let pageElements = 24
     /// A page with no more is left alone, however large: splitting on account of large elements would make the
     /// directory grow with bytes rather than elements.
     static let keptElements = 4

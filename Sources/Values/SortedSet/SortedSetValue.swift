@@ -160,11 +160,25 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
 
     // MARK: Reading
 
-    public func score(of member: ByteSlice) -> Double? {
+    public func score(of member: ByteSlice) -> Double? { standing(of: member)?.score }
+
+    /// A member's score, and where it was found: valid until the set changes.
+    public struct Standing: Sendable {
+        public let score: Double
+        /// In the large form.
+        fileprivate let place: PagedHash.Place?
+        /// In the small form.
+        fileprivate let offset: Int
+    }
+
+    /// What there is of a member; nil if it isn't there. O(1).
+    public func standing(of member: ByteSlice) -> Standing? {
         if let list {
-            return list.find(member, stride: 2).map { Self.score(list, list.next($0)) }
+            guard let at = list.find(member, stride: 2) else { return nil }
+            return Standing(score: Self.score(list, list.next(at)), place: nil, offset: at)
         }
-        return large.scores.find(member).map { Self.pageScore($0.page, $0.page.next($0.offset)) }
+        guard let found = large.scores.find(member) else { return nil }
+        return Standing(score: Self.pageScore(found.page, found.page.next(found.offset)), place: found, offset: 0)
     }
 
     /// The member's number in the order, from 0, and its score. O(log n).
@@ -247,14 +261,20 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
         precondition(range.lowerBound >= 0 && range.upperBound <= elements, "elements \(range) of \(elements)")
         guard !range.isEmpty else { return }
         guard let list else {
-            let step = { (page: Listpack, at: Int) -> Bool in
-                body(page, page.next(at), at)
-                return true
-            }
             if reversed {
-                large.order.forEachReversed(in: range, step)
+                large.order.forEachReversed(in: range) { page, at in
+                    body(page, page.next(at), at)
+                    return true
+                }
             } else {
-                large.order.forEach(in: range, step)
+                large.order.forEachRun(in: range) { page, at, elements in
+                    var score = at
+                    for _ in 0..<elements {
+                        let member = page.next(score)
+                        body(page, member, score)
+                        score = page.next(member)
+                    }
+                }
             }
             return
         }
@@ -283,34 +303,40 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
 
     /// Gives a member a score, whether it was there or not. O(log n).
     public func set(_ member: ByteSlice, _ score: Double) {
+        if let standing = standing(of: member) {
+            change(member, standing, to: score)
+        } else {
+            insert(member, score)
+        }
+    }
+
+    /// Adds a member that isn't there. O(log n).
+    public func insert(_ member: ByteSlice, _ score: Double) {
         precondition(!score.isNaN, "a score that is not a number")
+        elements += 1
         if let list {
-            if let at = list.find(member, stride: 2) {
-                return move(at, member, to: score)
-            }
             let fits =
-                elements < CollectionLimits.zsetEntries.load(ordering: .relaxed)
+                elements <= CollectionLimits.zsetEntries.load(ordering: .relaxed)
                 && member.count <= CollectionLimits.zsetValueBytes.load(ordering: .relaxed)
                 && list.totalBytes + member.count < Self.largestListpack
-            if fits {
-                elements += 1
-                return insertListed(member, score)
-            }
+            if fits { return insertListed(member, score) }
             convert()
         }
         let index = large
-        guard let found = index.scores.find(member) else {
-            elements += 1
-            Self.withBytes(score) { bytes in
-                index.scores.insert(member, bytes)
-                let place = place(score, member).place
-                index.order.insert(.bytes(bytes), .bytes(member), at: place)
-            }
-            return
+        Self.withBytes(score) { bytes in
+            index.scores.insert(member, bytes)
+            let place = place(score, member).place
+            index.order.insert(.bytes(bytes), .bytes(member), at: place)
         }
-        let old = Self.pageScore(found.page, found.page.next(found.offset))
-        guard old != score else { return }
-        removeOrdered(member, old)
+    }
+
+    /// Gives the member that stands there another score. O(log n).
+    public func change(_ member: ByteSlice, _ standing: Standing, to score: Double) {
+        precondition(!score.isNaN, "a score that is not a number")
+        guard let found = standing.place else { return move(standing.offset, member, to: score) }
+        guard standing.score != score else { return }
+        removeOrdered(member, standing.score)
+        let index = large
         Self.withBytes(score) { bytes in
             index.scores.replaceValue(at: found, with: bytes)
             let place = place(score, member).place
