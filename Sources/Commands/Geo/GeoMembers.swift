@@ -26,8 +26,7 @@ extension GeoCommands {
         guard words > 0, words % 3 == 0, !options.isSuperset(of: [.nx, .xx]) else {
             return call.reply.pointee.error(ErrorText.syntax)
         }
-        var scores: [Double] = []
-        scores.reserveCapacity(words / 3)
+        var scores = PairScores()
         for index in stride(from: first, to: arguments.count, by: 3) {
             guard let point = call.point(index) else { return }
             scores.append(GeoHash(point).startScore)

@@ -35,6 +35,20 @@ private enum Addition {
     case adds(Double)
 }
 
+/// The scores of the pairs, one of which most calls have: that needs no memory.
+struct PairScores {
+    private var first = 0.0
+    private var others: [Double] = []
+    private(set) var count = 0
+
+    mutating func append(_ score: Double) {
+        if count == 0 { first = score } else { others.append(score) }
+        count += 1
+    }
+
+    subscript(pair: Int) -> Double { pair == 0 ? first : others[pair - 1] }
+}
+
 /// The pairs of a ZADD (or the triples of a GEOADD) and what has come of them.
 private struct Additions {
     let arguments: Arguments
@@ -42,7 +56,7 @@ private struct Additions {
     /// The argument with the first member, and how many behind it the next one is.
     let first: Int
     let stride: Int
-    let scores: [Double]
+    let scores: PairScores
 
     var added = 0
     var updated = 0
@@ -127,8 +141,7 @@ extension SortedSetCommands {
         guard words > 0, words % 2 == 0 else { return call.reply.pointee.error(ErrorText.syntax) }
         if let conflict = options.conflict { return call.reply.pointee.error(conflict) }
         if options.contains(.incr), words > 2 { return call.reply.pointee.error(ErrorText.addIncrement) }
-        var scores: [Double] = []
-        scores.reserveCapacity(words / 2)
+        var scores = PairScores()
         for index in stride(from: first, to: arguments.count, by: 2) {
             guard let score = Decimal.parseDouble(arguments[index]) else {
                 return call.reply.pointee.error(ErrorText.notFloat)
@@ -141,7 +154,7 @@ extension SortedSetCommands {
     /// Adds members or changes their scores, and replies. The members are the argument `members` and each `stride`-th
     /// behind it.
     static func add(
-        _ call: inout CommandContext, _ options: AddOptions, _ scores: [Double], members: Int, stride: Int
+        _ call: inout CommandContext, _ options: AddOptions, _ scores: PairScores, members: Int, stride: Int
     ) {
         let event: StaticString = options.contains(.incr) ? "zincr" : "zadd"
         var additions = Additions(
