@@ -36,12 +36,13 @@ var targets: [Target] = [
         name: "CShims", path: "Sources/CShims", cSettings: jemalloc,
         linkerSettings: sanitizing ? [] : [.linkedLibrary("jemalloc")]),
     .target(name: "CLZF", path: "Sources/CLZF", linkerSettings: [.linkedLibrary("lzf")]),
+    .target(name: "CLZ4", path: "Sources/CLZ4", linkerSettings: [.linkedLibrary("lz4")]),
     // 1
     library("Bytes", ["CShims"]),
     library("Platform", ["CShims", "Bytes"]),
     // 2
     library("RESP", ["CShims", "Bytes"]),
-    library("Values", ["CShims", "Bytes", "Platform"]),
+    library("Values", ["CShims", "CLZ4", "Bytes", "Platform"]),
     library("Storage", ["Bytes"], path: "storage/API"),
     library("Telemetry", ["Bytes", "Platform"]),
     library("Configuration", ["Bytes"]),
@@ -136,7 +137,7 @@ targets += [
         "Server",
         [
             "Server", "Commands", "Frontend", "Tiering", "Keyspace", "Storage", "StorageMemory", "StorageFaulty",
-            "Histories", "Configuration", "Telemetry", "Platform", "Bytes",
+            "Histories", "Configuration", "Telemetry", "Platform", "Bytes", "Values",
         ]),
 ]
 

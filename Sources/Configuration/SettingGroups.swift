@@ -26,6 +26,8 @@ public struct EncodingLimits: Sendable {
     public let zsetMaxListpackValueBytes: Int
     /// Entries; -1 to -5 for 4 to 64 KiB.
     public let listMaxListpackSize: Int
+    /// Pages; 0: nothing is compressed.
+    public let listCompressDepth: Int
     public let hllSparseMaxBytes: Int
     public let streamNodeMaxBytes: Int
     public let streamNodeMaxEntries: Int
@@ -37,6 +39,7 @@ public struct EncodingLimits: Sendable {
         zsetMaxListpackEntries = read.int("zset-max-listpack-entries")
         zsetMaxListpackValueBytes = read.int("zset-max-listpack-value")
         listMaxListpackSize = read.int("list-max-listpack-size")
+        listCompressDepth = read.int("list-compress-depth")
         hllSparseMaxBytes = read.int("hll-sparse-max-bytes")
         streamNodeMaxBytes = read.int("stream-node-max-bytes")
         streamNodeMaxEntries = read.int("stream-node-max-entries")

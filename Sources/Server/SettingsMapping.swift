@@ -84,6 +84,7 @@ extension CollectionLimits {
         zsetEntries.store(limits.zsetMaxListpackEntries, ordering: .relaxed)
         zsetValueBytes.store(limits.zsetMaxListpackValueBytes, ordering: .relaxed)
         listPage.store(limits.listMaxListpackSize, ordering: .relaxed)
+        listDepth.store(limits.listCompressDepth, ordering: .relaxed)
         streamNodeBytes.store(limits.streamNodeMaxBytes, ordering: .relaxed)
         streamNodeEntries.store(limits.streamNodeMaxEntries, ordering: .relaxed)
     }

@@ -102,6 +102,8 @@ public enum CollectionLimits {
     public static let zsetValueBytes = Atomic<Int>(64)
     /// Positive: elements in a page; -1 to -5: 4 to 64 KiB in a page.
     public static let listPage = Atomic<Int>(-2)
+    /// Pages at each end of a list that stay uncompressed; 0: all do.
+    public static let listDepth = Atomic<Int>(16)
     /// For tests (DEBUG QUICKLIST-PACKED-THRESHOLD): elements of lists made from then on that take more bytes have a
     /// page to themselves, however large pages may be.
     public static let listAloneBytes = Atomic<Int>(.max)

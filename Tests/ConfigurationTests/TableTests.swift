@@ -46,8 +46,10 @@ extension ConfigurationStore {
         #expect(Settings.standard.replicaOutputLimit.hardBytes == 256 << 20)
     }
 
-    /// All that CONFIG GET * prints on a fresh redis-server 7.0.15 (without dir and port), under the same names.
+    /// All that CONFIG GET * prints on a fresh redis-server 7.0.15 (without dir and port), under the same names; but
+    /// for one, since with Redis' default nobody would profit from it.
     @Test func defaultsAreThoseOfRedis() throws {
+        let own = ["list-compress-depth": "16"]
         let directory = #filePath.split(separator: "/").dropLast(2).joined(separator: "/")
         let file = try ConfigurationFile.read("/\(directory)/Fixtures/redis-7.0.15-defaults.tsv")
         let store = ConfigurationStore()
@@ -56,7 +58,8 @@ extension ConfigurationStore {
         for line in lines {
             let fields = line.split(separator: 0x09, omittingEmptySubsequences: false).map { text(Array($0)) }
             let found = store.get([bytes(fields[0])])
-            #expect(found.count == 1 && text(found[0].value) == fields[1], "\(fields)")
+            let expected = own[fields[0]] ?? fields[1]
+            #expect(found.count == 1 && text(found[0].value) == expected, "\(fields)")
         }
     }
 

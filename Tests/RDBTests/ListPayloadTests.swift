@@ -1,5 +1,6 @@
 import Bytes
 import RDB
+import Synchronization
 import Testing
 import Values
 
@@ -47,6 +48,20 @@ import Values
         for compresses in [true, false] {
             #expect(try Self.decoded(Self.payload(list, compresses: compresses)) == elements)
         }
+    }
+
+    /// Whether pages are compressed in RAM can't be seen in a payload.
+    @Test func compressedPagesAreWrittenAsTheyWere() throws {
+        let elements = (0..<40_000).map { Array("element:\($0)".utf8) }
+        let list = Self.list(elements)
+        let before = CollectionLimits.listDepth.exchange(0, ordering: .relaxed)
+        defer { CollectionLimits.listDepth.store(before, ordering: .relaxed) }
+        let plain = Self.list(elements)
+        #expect(list.memoryBytes < plain.memoryBytes / 4 * 3)
+        for compresses in [true, false] {
+            #expect(Self.payload(list, compresses: compresses) == Self.payload(plain, compresses: compresses))
+        }
+        #expect(try Self.decoded(Self.payload(list, compresses: true)) == elements)
     }
 
     /// The listpack of three short strings, as DUMP of Redis 7.0 has it.

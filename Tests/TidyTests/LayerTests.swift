@@ -5,7 +5,7 @@ import Testing
 @Suite struct LayerTests {
     /// Layers by name; a target imports only from layers with a lower number (among equals: none).
     static let layers: [String: Int] = [
-        "CShims": 0, "CLZF": 0, "RocksDBShim": 0, "LoadgenShims": 0,
+        "CShims": 0, "CLZF": 0, "CLZ4": 0, "RocksDBShim": 0, "LoadgenShims": 0,
         "Bytes": 1, "Platform": 2,
         "RESP": 3, "Values": 3, "Storage": 3, "Telemetry": 3, "Configuration": 3,
         "Keyspace": 4, "RDB": 4, "Frontend": 4, "PubSub": 4,

@@ -204,6 +204,13 @@ private final class CollectionOwner: OwningClient {
     /// Clients with databases of their own, over one tier, against exact models, with members and keys that expire.
     @Test func ownCollectionsAgainstAnExactModel() throws {
         Run.announce("ownCollectionsAgainstAnExactModel", History.operations)
+        // Lists of several pages, the inner ones compressed.
+        let page = CollectionLimits.listPage.exchange(2, ordering: .relaxed)
+        let depth = CollectionLimits.listDepth.exchange(1, ordering: .relaxed)
+        defer {
+            CollectionLimits.listPage.store(page, ordering: .relaxed)
+            CollectionLimits.listDepth.store(depth, ordering: .relaxed)
+        }
         let world = World(databases: History.clients, plan: .nasty, seed: Run.seed &+ 2, threads: true)
         defer { world.stop() }
         try History.ownKeys(world, databases: History.clients) { CollectionOwner(world, number: $0, keys: 600) }

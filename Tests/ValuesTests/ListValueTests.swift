@@ -97,7 +97,9 @@ import Testing
         let bytes = Self.encoded(list)
         let back = try #require(Self.decoded(bytes))
         #expect(Self.contents(back) == model)
-        #expect(Self.encoded(back) == bytes)
+        // A second journey changes nothing. The first may have compressed pages that could not be, and have changed.
+        let again = Self.encoded(back)
+        #expect(try Self.encoded(#require(Self.decoded(again))) == again)
         #expect("\(back.encodingName)" == "quicklist" && ListValue.valueType == .list)
     }
 
@@ -108,7 +110,7 @@ import Testing
         let bytes = Self.encoded(list)
         for count in 0..<bytes.count { #expect(Self.decoded(Array(bytes[..<count])) == nil, "\(count) bytes") }
         #expect(Self.decoded(bytes + [0]) == nil)
-        #expect(Self.decoded([1] + bytes.dropFirst()) == nil)
+        #expect(Self.decoded([2] + bytes.dropFirst()) == nil)
         #expect(Self.decoded([0, 7, 0, 0, 0, 0, 0, 255]) == nil, "an empty list")
         #expect(Self.decoded([0, 255, 255, 255, 255, 0, 0, 255]) == nil)
         for index in bytes.indices {

@@ -162,11 +162,7 @@ extension ListCommands {
             if number > 0 {
                 // The highest first: the numbers of the others stay what they are.
                 call.change(entry, list, call.key, .list, "lrem") { list in
-                    if end == .left {
-                        for run in runs.reversed() { list.removeSubrange(run) }
-                    } else {
-                        for run in runs { list.removeSubrange(run) }
-                    }
+                    if end == .left { list.removeSubranges(runs.reversed()) } else { list.removeSubranges(runs) }
                 }
             }
             call.reply.pointee.integer(number)

@@ -9,6 +9,8 @@ struct SortRun: ~Copyable {
     private var request: SortRequest
     private var lookups: LateLookups
     private var lines = SortLines([])
+    /// The pages of a list that `lines` refers to and that the list doesn't have in this form.
+    private let pages = ExpandedListpacks()
     private var hits = 0
     private var misses = 0
 
@@ -71,10 +73,10 @@ struct SortRun: ~Copyable {
         }
         let window = request.window(of: source?.count ?? 0)
         if request.keepsOrder {
-            lines = SortLines(Self.elements(inOrder: source, window, isReversed: request.isDescending))
+            lines = SortLines(elements(inOrder: source, window, isReversed: request.isDescending))
             return .order(Array(source is SetValue ? window : 0..<lines.count))
         }
-        lines = SortLines(Self.elements(source))
+        lines = SortLines(elements(source))
         if let by = request.by {
             guard weigh(by, &call) else { return lookups.ask(&call) ? .asks : .notNumbers }
         } else if request.isAlphabetic {
@@ -91,12 +93,12 @@ struct SortRun: ~Copyable {
             lines.sorted(window, isAlphabetic: request.isAlphabetic, isDescending: request.isDescending))
     }
 
-    private static func elements(_ source: CollectionValue?) -> [Listpack.Item] {
+    private func elements(_ source: CollectionValue?) -> [Listpack.Item] {
         var all: [Listpack.Item] = []
         all.reserveCapacity(source?.count ?? 0)
         switch source {
         case let list as ListValue:
-            list.forEach(in: 0..<list.count) { page, at in
+            list.forEach(in: 0..<list.count, keptBy: pages) { page, at in
                 all.append(page.item(at))
                 return true
             }
@@ -112,7 +114,7 @@ struct SortRun: ~Copyable {
     }
 
     /// The elements of the window in the value's own order, which a descending sort turns around; of a set, all.
-    private static func elements(
+    private func elements(
         inOrder source: CollectionValue?, _ window: Range<Int>, isReversed: Bool
     ) -> [Listpack.Item] {
         guard let source, !(source is SetValue) else { return elements(source) }
@@ -123,7 +125,11 @@ struct SortRun: ~Copyable {
                 all.append(page.item(at))
                 return true
             }
-            if isReversed { list.forEachReversed(in: range, step) } else { list.forEach(in: range, step) }
+            if isReversed {
+                list.forEachReversed(in: range, keptBy: pages, step)
+            } else {
+                list.forEach(in: range, keptBy: pages, step)
+            }
         } else if let sorted = source as? SortedSetValue {
             sorted.forEachMember(in: range, reversed: isReversed) { all.append($0) }
         }

@@ -42,8 +42,8 @@ extension DirectiveTable {
         .memory("zset-max-listpack-value", aliases: ["zset-max-ziplist-value"], 64),
         .integer("list-max-listpack-size", aliases: ["list-max-ziplist-size"], anyInt, -2),
         .integer(
-            "list-compress-depth", int, 0, [],
-            .nothing("lists are compressed on flash (flash-compression), in RAM they stay as they are read")),
+            "list-compress-depth", int, 16, [], .works,
+            "pages at each end of a list that stay uncompressed; 0: all (Redis' default)"),
         .memory("hll-sparse-max-bytes", 3000),
         .memory("stream-node-max-bytes", 4096),
         .integer("stream-node-max-entries", long, 100),

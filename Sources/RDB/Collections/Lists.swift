@@ -25,9 +25,7 @@ enum RDBLists {
 
     /// Appends form 18. O(bytes).
     static func append(_ list: ListValue, compresses: Bool, to buffer: inout ByteBuffer) {
-        var pages: UInt64 = 0
-        list.forEachPage { _ in pages += 1 }
-        RDBEncoder.append(length: pages, to: &buffer)
+        RDBEncoder.append(length: UInt64(list.pageCount), to: &buffer)
         list.forEachPage { page in
             if page.totalBytes >= plainBytes, page.next(page.first) == page.end {
                 RDBEncoder.append(length: plainContainer, to: &buffer)

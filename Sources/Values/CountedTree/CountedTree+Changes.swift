@@ -15,7 +15,7 @@ extension CountedTree {
         if slot >= 0, hasRoom(row, slot, for: cost(first, second)) {
             change(row, slot, by: 1) { page in Self.put(first, second, into: &page, at: page.end) }
         } else {
-            addPage(Self.page(first, second), elements: 1, to: row, at: slot + 1)
+            addPage(CountedTreePage(Self.page(first, second)), elements: 1, to: row, at: slot + 1)
         }
     }
 
@@ -26,14 +26,14 @@ extension CountedTree {
         if count > 0, hasRoom(row, 0, for: cost(first, second)) {
             change(row, 0, by: 1) { page in Self.put(first, second, into: &page, at: page.first) }
         } else {
-            addPage(Self.page(first, second), elements: 1, to: row, at: 0)
+            addPage(CountedTreePage(Self.page(first, second)), elements: 1, to: row, at: 0)
         }
     }
 
     /// Puts an element before the one number `index`, 0...count.
     public mutating func insert(_ first: Value, _ second: Value? = nil, before index: Int) {
         precondition(index >= 0 && index <= count, "an element before \(index) of \(count)")
-        insert(first, second, at: place(at: index))
+        insert(first, second, at: expandedPlace(at: index))
     }
 
     /// Puts an element before the one at `place`; nil: behind the last. So what `lowerBound` finds is where an element
@@ -52,7 +52,7 @@ extension CountedTree {
             }
         }
         if cost > pageBytes {
-            insertAlone(Self.page(first, second), at: place)
+            insertAlone(CountedTreePage(Self.page(first, second)), at: place)
             return
         }
         change(row, slot, by: 1) { page in Self.put(first, second, into: &page, at: place.offset) }
@@ -60,7 +60,7 @@ extension CountedTree {
     }
 
     /// Puts a page of its own before `place`.
-    private mutating func insertAlone(_ page: Listpack, at place: Place) {
+    private mutating func insertAlone(_ page: CountedTreePage, at place: Place) {
         if place.number == 0 {
             addPage(page, elements: 1, to: place.row, at: place.slot)
         } else {
@@ -90,10 +90,11 @@ extension CountedTree {
     public mutating func appendPage(_ page: Listpack) {
         let number = page.count
         precondition(number % width == 0, "\(number) entries in a page of width \(width)")
-        if number == 0 { page.free() } else { appendPage(page, elements: number / width) }
+        if number == 0 { page.free() } else { appendPage(CountedTreePage(page), elements: number / width) }
     }
 
-    mutating func appendPage(_ page: Listpack, elements: Int) {
+    /// The same with a page that may be compressed and has so many elements.
+    mutating func appendPage(_ page: CountedTreePage, elements: Int) {
         addPage(page, elements: elements, to: lastRow, at: lastRow.entries)
     }
 
@@ -118,7 +119,9 @@ extension CountedTree {
             let (row, slot, number) = locate(range.lowerBound)
             if number > 0 || left < row.counts[slot] {
                 let elements = min(left, row.counts[slot] - number)
-                removeElements(elements, row, slot, at: offset(of: number, row, slot))
+                expandPage(row, slot)
+                let offset = offset(of: number, in: row.pages[slot].listpack, elements: row.counts[slot])
+                removeElements(elements, row, slot, at: offset)
                 left -= elements
                 continue
             }
@@ -198,16 +201,27 @@ extension CountedTree {
         row.pages[slot].totalBytes + cost <= pageBytes && row.counts[slot] < pageElements
     }
 
-    private func pageBefore(_ row: Node, _ slot: Int) -> (row: Node, slot: Int)? {
-        if slot > 0 { return (row, slot - 1) }
-        return row.previous.map { ($0, $0.entries - 1) }
+    /// Makes a page a listpack for good, if it is compressed.
+    mutating func expandPage(_ row: Node, _ slot: Int) {
+        if row.pages[slot].isCompressed { convert(row, slot) { $0.expand() } }
+    }
+
+    /// Compresses a page that is not compressed, if it can be.
+    mutating func compressPage(_ row: Node, _ slot: Int) {
+        convert(row, slot) { $0.compress() }
+    }
+
+    private mutating func convert(_ row: Node, _ slot: Int, _ body: (inout CountedTreePage) -> Void) {
+        let before = row.pages[slot].memoryBytes
+        body(&row.pages[slot])
+        memoryBytes += row.pages[slot].memoryBytes - before
     }
 
     /// Changes a page that has `elements` more elements afterwards.
     @inline(__always)
     mutating func change(_ row: Node, _ slot: Int, by elements: Int, _ body: (inout Listpack) -> Void) {
         let before = row.pages[slot].memoryBytes
-        body(&row.pages[slot])
+        row.pages[slot].change(body)
         memoryBytes += row.pages[slot].memoryBytes - before
         guard elements != 0 else { return }
         row.counts[slot] += elements
@@ -217,7 +231,9 @@ extension CountedTree {
 
     /// Adds a page at `slot` of `row`. Returns where it stands then.
     @discardableResult
-    mutating func addPage(_ page: Listpack, elements: Int, to row: Node, at slot: Int) -> (row: Node, slot: Int) {
+    mutating func addPage(
+        _ page: CountedTreePage, elements: Int, to row: Node, at slot: Int
+    ) -> (row: Node, slot: Int) {
         let (row, slot) = makeRoom(row, slot)
         row.open(slot)
         row.pages[slot] = page
@@ -252,8 +268,9 @@ extension CountedTree {
         let moved = row.counts[slot] - elements
         var behind: Listpack?
         change(row, slot, by: -moved) { page in behind = page.split(offset) }
+        row.pages[slot].forgetAttempt()
         guard let behind else { preconditionFailure("a page that was not cut") }
-        return addPage(behind, elements: moved, to: row, at: slot + 1)
+        return addPage(CountedTreePage(behind), elements: moved, to: row, at: slot + 1)
     }
 
     private func isFull(_ row: Node, _ slot: Int) -> Bool {
@@ -265,7 +282,7 @@ extension CountedTree {
     private mutating func cutWhileFull(_ row: Node, _ slot: Int) {
         var (row, slot) = (row, slot)
         while isFull(row, slot) {
-            let page = row.pages[slot]
+            let page = row.pages[slot].listpack
             let middle = page.totalBytes / 2
             var offset = page.advance(page.first, by: width)
             var elements = 1
@@ -305,8 +322,10 @@ extension CountedTree {
 
     /// Appends the page behind `slot` to the one there.
     private mutating func join(_ row: Node, _ slot: Int) {
-        let behind = row.pages[slot + 1]
+        expandPage(row, slot + 1)
+        let behind = row.pages[slot + 1].listpack
         change(row, slot, by: 0) { page in page.append(contentsOf: behind) }
+        row.pages[slot].forgetAttempt()
         row.counts[slot] += row.counts[slot + 1]
         memoryBytes -= behind.memoryBytes
         behind.free()

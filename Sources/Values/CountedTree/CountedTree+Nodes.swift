@@ -159,13 +159,15 @@ extension CountedTree {
         for slot in 0..<node.entries {
             let before = totals.elements
             if level == 0 {
-                let page = node.pages[slot]
-                precondition(ListpackCheck.isValid(page.bytes), "page \(totals.pages) is damaged")
-                precondition(page.count % width == 0, "\(page.count) entries in a page of width \(width)")
-                precondition(!page.isEmpty, "page \(totals.pages) is empty")
-                totals.elements += page.count / width
+                let number = totals.pages
+                totals.elements += withPage(node, slot) { page in
+                    precondition(ListpackCheck.isValid(page.bytes), "page \(number) is damaged")
+                    precondition(page.count % width == 0, "\(page.count) entries in a page of width \(width)")
+                    precondition(!page.isEmpty, "page \(number) is empty")
+                    return page.count / width
+                }
                 totals.pages += 1
-                totals.bytes += page.memoryBytes
+                totals.bytes += node.pages[slot].memoryBytes
             } else {
                 let child = node.children[slot]
                 precondition(child.parent == node, "a child that has another parent")

@@ -26,6 +26,10 @@ import CShims
 //
 // In a tree of a million elements time goes into cache misses (measured: 160 ns each), so searches and walks prefetch.
 //
+// A page may be compressed, if the owner wants it (lists do, of their inner pages): it is expanded for as long as
+// somebody reads it, and for good when it is changed. Sorted sets leave all pages as they are, so what only they need
+// (places in pages that nobody has expanded, the search) doesn't provide for it.
+//
 // The tree of a short list is one row with room for one page; only the root, while it is a row, has less room than 62.
 
 /// A sequence of elements, each `width` listpack entries. Owns its pages and nodes.
@@ -53,7 +57,7 @@ public struct CountedTree: ~Copyable {
     private var elementsLimit: UInt32 = 0
     private let entries: UInt8
 
-    /// Where an element is: valid until the next change.
+    /// Where an element is, in a page that is not compressed: valid until the next change.
     public struct Place: Sendable {
         let row: Node
         let slot: Int
@@ -127,18 +131,26 @@ public struct CountedTree: ~Copyable {
 
     public var last: Place? { count == 0 ? nil : lastPlace(lastRow, lastRow.entries - 1) }
 
-    /// The element number `index`, from 0; nil if there are fewer. O(log n + page).
+    /// The element number `index`, from 0, in a page that is not compressed; nil if there are fewer. O(log n + page).
     public func place(at index: Int) -> Place? {
         guard index >= 0, index < count else { return nil }
         let (row, slot, number) = locate(index)
-        let page = row.pages[slot]
-        return Place(row: row, slot: slot, number: number, offset: offset(of: number, row, slot), page: page)
+        let page = row.pages[slot].listpack
+        let offset = offset(of: number, in: page, elements: row.counts[slot])
+        return Place(row: row, slot: slot, number: number, offset: offset, page: page)
     }
 
-    /// The offset of element `number` in a page, sought from the nearer end.
-    func offset(of number: Int, _ row: Node, _ slot: Int) -> Int {
-        let page = row.pages[slot]
-        let behind = row.counts[slot] - number
+    /// The same for a page that is going to be changed: a compressed one is expanded for good.
+    public mutating func expandedPlace(at index: Int) -> Place? {
+        guard index >= 0, index < count else { return nil }
+        let (row, slot, _) = locate(index)
+        expandPage(row, slot)
+        return place(at: index)
+    }
+
+    /// The offset of element `number` in a page of `elements`, sought from the nearer end.
+    func offset(of number: Int, in page: Listpack, elements: Int) -> Int {
+        let behind = elements - number
         // From the end only if that is much nearer: page and end are two misses, one behind the other.
         if number <= 3 * behind {
             Self.fetchStart(page)
@@ -212,12 +224,12 @@ public struct CountedTree: ~Copyable {
     }
 
     func firstPlace(_ row: Node, _ slot: Int) -> Place {
-        let page = row.pages[slot]
+        let page = row.pages[slot].listpack
         return Place(row: row, slot: slot, number: 0, offset: page.first, page: page)
     }
 
     private func lastPlace(_ row: Node, _ slot: Int) -> Place {
-        let page = row.pages[slot]
+        let page = row.pages[slot].listpack
         return Place(row: row, slot: slot, number: row.counts[slot] - 1, offset: back(page, page.end), page: page)
     }
 
@@ -250,12 +262,13 @@ public struct CountedTree: ~Copyable {
         }
         let pages = node.pages
         let slot = Self.lastSlot(of: node.entries) { slot in
-            isBefore(pages[slot], pages[slot].first)
+            let page = pages[slot].listpack
+            return isBefore(page, page.first)
         } ahead: { slot in
-            firn_prefetch(pages[slot].base)
+            firn_prefetch(pages[slot].listpack.base)
         }
         index += node.elements(before: slot)
-        let page = pages[slot]
+        let page = pages[slot].listpack
         let end = page.end
         var offset = page.first
         var number = 0
@@ -287,40 +300,91 @@ public struct CountedTree: ~Copyable {
 
     // MARK: Iteration
 
-    /// Calls `body` with the element at `place` and those behind it: page, and offset there. `body` returns whether to
-    /// go on.
-    public func forEach<E: Error>(from place: Place?, _ body: (Listpack, Int) throws(E) -> Bool) throws(E) {
-        guard var place else { return }
-        while true {
-            let page = place.page
-            var offset = place.offset
-            while offset < page.end {
-                guard try body(page, offset) else { return }
-                offset = page.advance(offset, by: width)
-            }
-            guard let next = firstPlace(behind: place.row, place.slot) else { return }
-            place = next
+    /// Calls `body` with the page at `slot` of `row`. A compressed one is expanded for the call, or for as long as
+    /// there is `keeper`.
+    @inline(__always)
+    func withPage<R, E: Error>(
+        _ row: Node, _ slot: Int, keptBy keeper: ExpandedListpacks? = nil, _ body: (Listpack) throws(E) -> R
+    ) throws(E) -> R {
+        let page = row.pages[slot]
+        guard page.isCompressed else { return try body(page.listpack) }
+        let expanded = page.compressedListpack.expanded()
+        keeper?.keep(expanded)
+        defer { if keeper == nil { expanded.free() } }
+        return try body(expanded)
+    }
+
+    /// Calls `body` with the element number `index`, which must be there: page, and offset in it.
+    public func withElement<R, E: Error>(at index: Int, _ body: (Listpack, Int) throws(E) -> R) throws(E) -> R {
+        let (row, slot, number) = locate(index)
+        return try withPage(row, slot) { page throws(E) in
+            try body(page, offset(of: number, in: page, elements: row.counts[slot]))
         }
     }
 
-    /// The same from the first element on.
+    /// Calls `body` with the elements from the first on: page, and offset there. `body` returns whether to go on.
     public func forEach<E: Error>(_ body: (Listpack, Int) throws(E) -> Bool) throws(E) {
-        try forEach(from: first, body)
+        try forEach(in: 0..<count, body)
     }
 
-    /// The same for the elements of `range`, which must be there.
-    public func forEach<E: Error>(in range: Range<Int>, _ body: (Listpack, Int) throws(E) -> Bool) throws(E) {
+    /// The same for the elements of `range`, which must be there. For `keeper` see `withPage`.
+    public func forEach<E: Error>(
+        in range: Range<Int>, keptBy keeper: ExpandedListpacks? = nil,
+        _ body: (Listpack, Int) throws(E) -> Bool
+    ) throws(E) {
         guard !range.isEmpty else { return }
         precondition(range.upperBound <= count, "elements \(range) of \(count)")
+        var (row, slot, number) = locate(range.lowerBound)
         var left = range.count
-        try forEach(from: place(at: range.lowerBound)) { page, offset throws(E) in
-            left -= 1
-            return try body(page, offset) && left > 0
+        while true {
+            let (node, at, skipped) = (row, slot, number)
+            let goesOn = try withPage(node, at, keptBy: keeper) { page throws(E) in
+                var offset =
+                    skipped == 0 ? page.first : self.offset(of: skipped, in: page, elements: node.counts[at])
+                let end = page.end
+                while offset < end {
+                    guard try body(page, offset) else { return false }
+                    left -= 1
+                    if left == 0 { return false }
+                    offset = page.advance(offset, by: width)
+                }
+                return true
+            }
+            guard goesOn, let next = pageBehind(row, slot) else { return }
+            (row, slot) = next
+            number = 0
         }
     }
 
-    /// Calls `body` with each page that has elements of `range`, all of which must be there, in order: the page, the
-    /// offset of the first of them in it, and how many they are.
+    /// The same from the last of them on, backwards.
+    public func forEachReversed<E: Error>(
+        in range: Range<Int>, keptBy keeper: ExpandedListpacks? = nil,
+        _ body: (Listpack, Int) throws(E) -> Bool
+    ) throws(E) {
+        guard !range.isEmpty else { return }
+        precondition(range.upperBound <= count, "elements \(range) of \(count)")
+        var (row, slot, number) = locate(range.upperBound - 1)
+        var left = range.count
+        while true {
+            let (node, at, last) = (row, slot, number)
+            let goesOn = try withPage(node, at, keptBy: keeper) { page throws(E) in
+                var offset = self.offset(of: last, in: page, elements: node.counts[at])
+                while true {
+                    guard try body(page, offset) else { return false }
+                    left -= 1
+                    if left == 0 { return false }
+                    if offset == page.first { return true }
+                    offset = back(page, offset)
+                }
+            }
+            guard goesOn, let next = pageBefore(row, slot) else { return }
+            (row, slot) = next
+            number = row.counts[slot] - 1
+        }
+    }
+
+    /// Calls `body` with each page that has elements of `range`, all of which must be there, in order: the page, which
+    /// must not be compressed, the offset of the first of them in it, and how many they are.
     @inline(__always)
     func forEachRun(in range: Range<Int>, _ body: (Listpack, Int, Int) -> Void) {
         guard !range.isEmpty else { return }
@@ -335,41 +399,24 @@ public struct CountedTree: ~Copyable {
         }
     }
 
-    /// Calls `body` with the element at `place` and those before it, backwards.
-    public func forEachReversed<E: Error>(from place: Place?, _ body: (Listpack, Int) throws(E) -> Bool) throws(E) {
-        guard var place else { return }
-        while true {
-            let page = place.page
-            var offset = place.offset
-            while true {
-                guard try body(page, offset) else { return }
-                if offset == page.first { break }
-                offset = back(page, offset)
-            }
-            guard let next = lastPlace(before: place.row, place.slot) else { return }
-            place = next
-        }
-    }
-
-    /// The same for the elements of `range`, which must be there, from the last of them on.
-    public func forEachReversed<E: Error>(in range: Range<Int>, _ body: (Listpack, Int) throws(E) -> Bool) throws(E) {
-        guard !range.isEmpty else { return }
-        precondition(range.upperBound <= count, "elements \(range) of \(count)")
-        var left = range.count
-        try forEachReversed(from: place(at: range.upperBound - 1)) { page, offset throws(E) in
-            left -= 1
-            return try body(page, offset) && left > 0
-        }
-    }
-
     /// Calls `body` with each page, in order.
     public func forEachPage<E: Error>(_ body: (Listpack) throws(E) -> Bool) throws(E) {
         var row: Node? = firstRow
         while let node = row {
             for slot in 0..<node.entries {
-                guard try body(node.pages[slot]) else { return }
+                guard try withPage(node, slot, body) else { return }
             }
             row = node.next
         }
+    }
+
+    func pageBefore(_ row: Node, _ slot: Int) -> (row: Node, slot: Int)? {
+        if slot > 0 { return (row, slot - 1) }
+        return row.previous.map { ($0, $0.entries - 1) }
+    }
+
+    func pageBehind(_ row: Node, _ slot: Int) -> (row: Node, slot: Int)? {
+        if slot + 1 < row.entries { return (row, slot + 1) }
+        return row.next.map { ($0, 0) }
     }
 }

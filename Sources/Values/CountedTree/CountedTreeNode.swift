@@ -74,9 +74,9 @@ struct CountedTreeNode: @unchecked Sendable, Equatable {
 
     // MARK: Entries
 
-    /// The pages of a row. A `Listpack` is its pointer.
-    var pages: UnsafeMutablePointer<Listpack> {
-        @inline(__always) get { (base + Self.headerBytes).assumingMemoryBound(to: Listpack.self) }
+    /// The pages of a row. Each is a pointer.
+    var pages: UnsafeMutablePointer<CountedTreePage> {
+        @inline(__always) get { (base + Self.headerBytes).assumingMemoryBound(to: CountedTreePage.self) }
     }
 
     /// The children of a node above the rows.
@@ -121,12 +121,12 @@ struct CountedTreeNode: @unchecked Sendable, Equatable {
         return (slot, number)
     }
 
-    /// The first page below.
+    /// The first page below, which is not compressed.
     @inline(__always)
     var firstPage: Listpack {
         var node = self
         while node.level > 0 { node = node.children[0] }
-        return node.pages[0]
+        return node.pages[0].listpack
     }
 
     // MARK: Moving entries

@@ -6,7 +6,8 @@ public enum ListEnd: Sendable {
 }
 
 /// A list: one listpack while it fits into one page, then for good a counted tree of such pages. How much a page takes
-/// says the setting (`CollectionLimits.listPage`); for a tree that of the time it was made.
+/// says the setting (`CollectionLimits.listPage`); for a tree that of the time it was made. Inner pages are compressed:
+/// see ListValue+Compression.
 ///
 /// The ends are O(1) but for the page they are in; a position is found in O(log n). A slice that is put in must not lie
 /// in the list's own pages.
@@ -14,7 +15,7 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
     // @unchecked: as the base class.
     /// The only page; nil if there is `tree`.
     private var page: Listpack?
-    private var tree: CountedTree?
+    var tree: CountedTree?
 
     public override init() {
         page = Listpack()
@@ -74,33 +75,50 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
     }
 
     /// Form 0: the pages one behind the other; a listpack begins with its length.
+    ///
+    /// Form 1: the same, but before a compressed page (see CompressedListpack) stand four bytes of zero in place of a
+    /// length. Written where there is such a page.
     public override func encode(into buffer: inout ByteBuffer) {
-        buffer.append(0)
-        forEachPage { buffer.append($0.bytes) }
+        if let page {
+            buffer.append(0)
+            if !page.isEmpty { buffer.append(page.bytes) }
+        } else {
+            tree?.encodePages(into: &buffer)
+        }
     }
 
     /// What `encode` has written; nil for anything else, an empty list too.
     static func decode(_ bytes: ByteSlice) -> ListValue? {
-        guard bytes.count > 1, bytes[0] == 0 else { return nil }
+        guard bytes.count > 1, bytes[0] <= 1 else { return nil }
         let list = ListValue()
         var rest = bytes.dropFirst(1)
         while !rest.isEmpty {
             guard rest.count >= 4 else { return nil }
             let length = Int(rest[0]) | Int(rest[1]) << 8 | Int(rest[2]) << 16 | Int(rest[3]) << 24
+            if length == 0, bytes[0] == 1 {
+                guard let page = CompressedListpack.checked(rest.dropFirst(4)) else { return nil }
+                rest = rest.dropFirst(4 + page.compressed.bytes.count)
+                list.appendPage(page.compressed, page.listpack)
+                continue
+            }
             guard length <= rest.count, let page = ListpackCheck.listpack(rest.prefix(length)) else { return nil }
             list.appendPage(page)
             rest = rest.dropFirst(length)
         }
+        list.expandEnds()
         return list.count > 0 ? list : nil
     }
 
     // MARK: Reading
 
     /// Calls `body` with the elements of `range`, which must be there: page, and offset in it. `body` returns whether
-    /// to go on.
-    public func forEach(in range: Range<Int>, _ body: (Listpack, Int) -> Bool) {
+    /// to go on. What it is shown is valid during the call; with a `keeper` as long as there is that, unless the list
+    /// changes.
+    public func forEach(
+        in range: Range<Int>, keptBy keeper: ExpandedListpacks? = nil, _ body: (Listpack, Int) -> Bool
+    ) {
         guard let page else {
-            tree?.forEach(in: range, body)
+            tree?.forEach(in: range, keptBy: keeper, body)
             return
         }
         precondition(range.upperBound <= page.count, "elements \(range) of \(page.count)")
@@ -113,9 +131,11 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
     }
 
     /// The same from the last of them on, backwards.
-    public func forEachReversed(in range: Range<Int>, _ body: (Listpack, Int) -> Bool) {
+    public func forEachReversed(
+        in range: Range<Int>, keptBy keeper: ExpandedListpacks? = nil, _ body: (Listpack, Int) -> Bool
+    ) {
         guard let page else {
-            tree?.forEachReversed(in: range, body)
+            tree?.forEachReversed(in: range, keptBy: keeper, body)
             return
         }
         precondition(range.upperBound <= page.count, "elements \(range) of \(page.count)")
@@ -126,6 +146,8 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
             at = page.previous(at)
         }
     }
+
+    public var pageCount: Int { page.map { $0.isEmpty ? 0 : 1 } ?? tree?.pageCount ?? 0 }
 
     /// Calls `body` with each page, in order.
     public func forEachPage(_ body: (Listpack) -> Void) {
@@ -146,8 +168,9 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
             precondition(index >= 0 && at < page.end, "element \(index) of \(count)")
             return page.withBytes(at, body)
         }
-        guard let place = tree?.place(at: index) else { preconditionFailure("element \(index) of \(count)") }
-        return place.page.withBytes(place.offset, body)
+        let result = tree?.withElement(at: index) { page, at in page.withBytes(at, body) }
+        guard let result else { preconditionFailure("a list in no form") }
+        return result
     }
 
     /// Calls `found` with the number of each element that is `text`, seen from `end`; at most `limit` elements are
@@ -176,10 +199,12 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
             page.insert(value, at: end == .left ? page.first : page.end)
             return self.page = page
         }
+        let before = tree?.pageCount
         switch end {
         case .left: tree?.prepend(.bytes(value))
         case .right: tree?.append(.bytes(value))
         }
+        if tree?.pageCount != before { compressInwards(from: end) }
     }
 
     /// The only page if it may take this element too; else nil, and there is a tree.
@@ -212,6 +237,15 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
         }
         becomeTree()
         tree?.appendPage(added)
+        compressInwards(from: .right)
+    }
+
+    /// Adds a compressed page; `expanded` is freed. O(1).
+    private func appendPage(_ added: CompressedListpack, _ expanded: Listpack) {
+        becomeTree()
+        tree?.appendPage(CountedTreePage(added), elements: expanded.count)
+        expanded.free()
+        compressInwards(from: .right)
     }
 
     /// Puts an element before the one number `index`, 0...count.
@@ -221,7 +255,9 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
             page.insert(value, at: page.offset(of: index))
             return self.page = page
         }
+        let before = pageCount
         tree?.insert(.bytes(value), before: index)
+        settle(around: index, pagesBefore: before)
     }
 
     /// Gives the element number `index` another value.
@@ -236,18 +272,41 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
             }
             becomeTree()
         }
-        guard let place = tree?.place(at: index) else { preconditionFailure("element \(index) of \(count)") }
+        let before = pageCount
+        guard let place = tree?.expandedPlace(at: index) else { preconditionFailure("element \(index) of \(count)") }
         tree?.replace(at: place, .bytes(value))
+        settle(around: index, pagesBefore: before)
     }
 
     public func removeSubrange(_ range: Range<Int>) {
         guard var page else {
+            let before = pageCount
+            let isInner = range.lowerBound > 0 && range.upperBound < count
             tree?.removeSubrange(range)
+            if isInner {
+                settle(around: range.lowerBound, pagesBefore: before)
+            } else if pageCount != before {
+                expandEnds()
+            }
             return
         }
         precondition(range.lowerBound >= 0 && range.upperBound <= page.count, "elements \(range) of \(page.count)")
         page.remove(page.offset(of: range.lowerBound), entries: range.count)
         self.page = page
+    }
+
+    /// Removes each of `ranges`, of which the highest must come first.
+    public func removeSubranges(_ ranges: some Sequence<Range<Int>>) {
+        guard page == nil else { return ranges.forEach { removeSubrange($0) } }
+        let before = pageCount
+        var touched: Int?
+        for range in ranges {
+            // A page from which more will be removed stays expanded.
+            if let touched { compress(around: touched, butNotAt: range.upperBound - 1) }
+            tree?.removeSubrange(range)
+            touched = range.lowerBound
+        }
+        if let touched { settle(around: touched, pagesBefore: before) }
     }
 
     /// Removes `number` elements, which must be there, from an end.

@@ -1,5 +1,7 @@
 import Bytes
+import Configuration
 import Platform
+import Values
 
 @testable import Histories
 @testable import Server
@@ -13,6 +15,12 @@ extension TestServer {
         server.provider?.plan = .nasty
         return server
     }
+
+    /// Lists of several pages, the inner ones compressed. It holds for all servers of the process, which therefore want
+    /// it together, and until `forgetSmallListPages`.
+    static let smallListPages = ["--list-max-listpack-size", "2", "--list-compress-depth", "1"]
+
+    static func forgetSmallListPages() { CollectionLimits.apply(Settings.standard.encodings) }
 
     /// Drops everything from RAM over and over while `body` runs.
     func whileSpilling(everyNanoseconds pause: Int64 = 2_000_000, _ body: () throws -> Void) rethrows {

@@ -156,7 +156,8 @@ import Testing
     @Test func everyKeyHasALegalOrder() throws {
         let operations = Run.operations(4_000)
         Run.announce("everyKeyHasALegalOrder", operations)
-        let server = try TestServer.nasty()
+        defer { TestServer.forgetSmallListPages() }
+        let server = try TestServer.nasty(TestServer.smallListPages)
         let clients = 6
         let perClient = 120
         let clock = Moments()
