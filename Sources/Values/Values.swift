@@ -5,11 +5,10 @@
 //   whoever holds the shard's lock may use them.
 // - `CollectionValue` is what a list, set, sorted set, hash or stream is for those who work with it. Its classes keep
 //   small values in one `Listpack` or `Intset`, to which the record refers by itself between calls (`PackedBlock`), and
-//   larger ones in pages: `PagedHash`, `CountedTree`; a stream's are found
-//   through an `IDTree`. A list's inner pages are `CompressedListpack`s. `Reaper` frees the large ones.
+//   larger ones in pages: `PagedHash`, `CountedTree`; a stream's are found through an `IDTree`. A list's inner pages
+//   are `CompressedListpack`s. `Reaper` frees the large ones.
 // - `Bits`, `BitField`, `HyperLogLog`, `GeoHash` and `GeoShape` are what commands see in the bytes of strings and in
-// the
-//   scores of sorted sets.
+//   the scores of sorted sets.
 // - `RecordEncoding` is the same value as bytes on flash, with its format drawn there.
 //
 // Nothing here knows where a key lives or who asks for it.
