@@ -20,11 +20,13 @@ private final class CollectionOwner: OwningClient {
     var failures = 0
     var parks: Int { client.client.parks }
     private let keys: Int
+    private var filler: RandomSource
 
     init(_ world: World, number: Int, keys: Int) {
         let seed = Run.seed &* 0x9e37 &+ UInt64(number)
         client = CommandClient(world, seed: seed)
         calls = CollectionCalls(seed: seed &+ 1)
+        filler = RandomSource(seed: seed &+ 2)
         self.number = number
         self.keys = keys
     }
@@ -43,6 +45,8 @@ private final class CollectionOwner: OwningClient {
 
     func run(_ operations: Int) {
         for operation in 0..<operations {
+            // Filler in the database behind all others: short histories alone don't always make the memory short.
+            if operation % 20 == 0 { client.client.fill(&filler, database: History.clients) }
             do throws(CallError) {
                 try step()
             } catch .stuck {
@@ -211,9 +215,10 @@ private final class CollectionOwner: OwningClient {
             CollectionLimits.listPage.store(page, ordering: .relaxed)
             CollectionLimits.listDepth.store(depth, ordering: .relaxed)
         }
-        let world = World(databases: History.clients, plan: .nasty, seed: Run.seed &+ 2, threads: true)
+        let databases = History.clients + 1
+        let world = World(databases: databases, plan: .nasty, seed: Run.seed &+ 2, threads: true)
         defer { world.stop() }
-        try History.ownKeys(world, databases: History.clients) { CollectionOwner(world, number: $0, keys: 600) }
+        try History.ownKeys(world, databases: databases) { CollectionOwner(world, number: $0, keys: 600) }
     }
 
     private struct Seen: SequentialAction, CustomStringConvertible {

@@ -99,7 +99,7 @@ enum History {
                     for turn in 0..<perClient {
                         if let (key, seen) = caller.call() { mine[key, default: []].append(seen) }
                         // Filler that keeps the memory short, so that the shared keys go to flash and back.
-                        if turn % 20 == 0 { caller.client.fill(&caller.filler) }
+                        if turn % 20 == 0 { caller.client.fill(&caller.filler, database: 1) }
                         if turn % 50 == number { try? world.tier.spillEverything(keepsClean: false) }
                     }
                     histories.withLock { $0.merge(mine) { $0 + $1 } }
@@ -130,9 +130,9 @@ final class SharedCaller<Action: SequentialAction> {
 
 extension Client {
     /// Some keys that nobody looks at.
-    fileprivate func fill(_ random: inout RandomSource) {
+    func fill(_ random: inout RandomSource, database: Int) {
         for _ in 0..<10 {
-            try? set("fill:\(random.index(below: 20_000))", String(repeating: "f", count: 200), database: 1)
+            try? set("fill:\(random.index(below: 20_000))", String(repeating: "f", count: 200), database: database)
         }
     }
 }

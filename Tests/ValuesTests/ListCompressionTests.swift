@@ -367,6 +367,9 @@ import Testing
             }
             #expect(ListValueTests.decoded([0] + bytes.dropFirst()) == nil)
             #expect(ListValueTests.decoded([1, 0, 0, 0, 0]) == nil)
+            // A page without elements behind the others: its seven bytes, as LZ4 has literals.
+            let empty: [UInt8] = [0, 0, 0, 0, 7, 0, 0, 0, 8, 0, 0, 0, 0x70, 7, 0, 0, 0, 0, 0, 255]
+            #expect(ListValueTests.decoded(bytes + empty) == nil)
             #expect(ListValueTests.decoded([1, 0, 0, 0, 0, 7, 0, 0, 0, 255, 255, 255, 255, 0]) == nil)
             for index in bytes.indices {
                 for bit in 0..<8 {

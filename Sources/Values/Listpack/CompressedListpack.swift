@@ -38,13 +38,14 @@ struct CompressedListpack: @unchecked Sendable {
         memcpy(base, draft, bytes)
     }
 
-    /// A copy of what `bytes` begin with, and the listpack in it; nil if that is not well-formed. O(bytes).
+    /// A copy of what `bytes` begin with, and the listpack in it; nil if that is not well-formed or has no elements.
+    /// O(bytes).
     static func checked(_ bytes: ByteSlice) -> (compressed: CompressedListpack, listpack: Listpack)? {
         guard bytes.count > headerBytes else { return nil }
         // The view covers the header; nothing is written through it.
         let total = Int(loadNumber(bytes.base, 0))
         let length = Int(loadNumber(bytes.base, 4))
-        guard total >= Listpack.emptyBytes, total <= mostListpackBytes, length > 0,
+        guard total > Listpack.emptyBytes, total <= mostListpackBytes, length > 0,
             length <= bytes.count - headerBytes
         else { return nil }
         let block = firn_allocate(total)
