@@ -100,7 +100,7 @@ var targets: [Target] = [
     tests("Frontend", ["Frontend", "RESP", "Platform", "Bytes", "CShims"]),
     .testTarget(
         name: "StorageTests",
-        dependencies: ["Bytes", "Platform", "Storage", "StorageMemory", "StorageFaulty"]
+        dependencies: ["Bytes", "CShims", "Platform", "Storage", "StorageMemory", "StorageFaulty"]
             + (sanitizing ? [] : ["StorageRocksDB"]),
         path: "Tests/StorageTests", swiftSettings: optimised + rocksDB),
     tests("Configuration", ["Configuration"]),

@@ -1,6 +1,7 @@
 // What only RocksDB has: files, options, the device. Left out of sanitizer builds.
 #if FIRN_ROCKSDB
 import Bytes
+import CShims
 import Foundation
 import Platform
 import Storage
@@ -161,6 +162,30 @@ struct RocksDBTests {
         #expect(again.statistics.tableReaderBytes > 0)
         #expect(again.statistics.filterUseful > 0)
         try again.close()
+    }
+
+    @Test("A value larger than the memtables leaves RAM by itself, in every copy")
+    func largeValue() throws {
+        let db = try open()
+        var batch = WriteBatch()
+        batch.put(key: "small", value: "1")
+        try db.write(batch)
+        batch.removeAll()
+        firn_allocator_refresh()
+        let before = firn_allocator_statistic("stats.allocated")
+        let value = [UInt8](repeating: 7, count: 64 << 20)
+        "large".withSlice { key in value.withSlice { batch.put(key: key, value: $0) } }
+        try db.write(batch)
+        batch.removeAll()
+        // While it may still be in a memtable.
+        #expect(db.mayContain("large"))
+        #expect(try db.get("large")?.utf8.count == value.count)
+        for _ in 0..<10_000 where db.statistics.memtableBytes >= 4 << 20 { Clock.sleep(nanoseconds: 1_000_000) }
+        #expect(db.statistics.memtableBytes < 4 << 20)
+        firn_allocator_refresh()
+        #expect(firn_allocator_statistic("stats.allocated") - before < 16 << 20 + value.count)
+        #expect(before > 0)
+        try db.close()
     }
 
     @Test("A deleted range is absent for mayContain too once it is in the memtable")

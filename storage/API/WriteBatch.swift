@@ -3,7 +3,7 @@ import Bytes
 /// Operations to be applied together, kept in one run of memory: tag, lengths, bytes.
 ///
 /// Filling copies the bytes; `forEach` visits the operations in order with views that are valid during the visit.
-/// Removing all keeps the memory, so one batch serves a thread for ever.
+/// Removing all keeps the memory, up to `keptBytes`, so one batch serves a thread for ever.
 public struct WriteBatch: ~Copyable {
     private var bytes = ByteBuffer()
     /// Operations in the batch.
@@ -26,8 +26,11 @@ public struct WriteBatch: ~Copyable {
     /// Removes every key in `from ..< to`.
     public mutating func deleteRange(from: ByteSlice, to: ByteSlice) { add(Tag.deleteRange, from, to) }
 
+    /// Memory that a batch keeps for the next operations. What is larger held a large value.
+    public static let keptBytes = 2 << 20
+
     public mutating func removeAll() {
-        bytes.removeAll()
+        if bytes.capacity > Self.keptBytes { bytes = ByteBuffer() } else { bytes.removeAll() }
         count = 0
     }
 

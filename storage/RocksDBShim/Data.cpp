@@ -28,10 +28,11 @@ constexpr size_t kKeptBatchBytes = 1024 * 1024;
 /// Between attempts at a write that meets a backlog: a memtable's flush takes some milliseconds.
 constexpr auto kStallPoll = std::chrono::milliseconds(1);
 
+/// Lets go of what was read. Reset keeps a copied value (one from a memtable) as it is, so it is the buffer that says
+/// how large that was.
 void Unpin(rocksdb::PinnableSlice &slice, size_t kept) {
-  const bool large = slice.size() > kept;
   slice.Reset();
-  if (large) slice.GetSelf()->shrink_to_fit();
+  if (slice.GetSelf()->capacity() > kept) std::string().swap(*slice.GetSelf());
 }
 
 rocksdb::ReadOptions Reading() {
@@ -75,6 +76,16 @@ rocksdb::Status Fill(const uint8_t *operations, size_t count, rocksdb::WriteBatc
     at += kHead + first + second;
   }
   return rocksdb::Status::OK();
+}
+
+/// A batch may be larger than memtables should be, and RocksDB looks at that only when the next one comes: has what was
+/// written flushed in the background.
+void WriteOutSoon(firn_rocksdb *handle) {
+  rocksdb::FlushOptions options;
+  options.wait = false;
+  options.allow_write_stall = true;
+  // What fails in the background the watcher hears of, and what can't begin is tried again by the next write.
+  handle->db->Flush(options).PermitUncheckedError();
 }
 
 }  // namespace
@@ -159,6 +170,7 @@ firn_rocksdb_status firn_rocksdb_write(firn_rocksdb *handle, const uint8_t *oper
       }
     }
     if (batch.GetDataSize() > kKeptBatchBytes) batch = rocksdb::WriteBatch();
+    if (s.ok() && count > handle->memtable_bytes) WriteOutSoon(handle);
     return Convert(s);
   });
 }

@@ -138,6 +138,8 @@ struct firn_rocksdb {
   std::shared_ptr<firn::DeadRanges> dead = std::make_shared<firn::DeadRanges>();
   std::shared_ptr<rocksdb::Statistics> statistics;
   std::atomic<int> cursors{0};
+  /// Bytes at which a memtable is full.
+  size_t memtable_bytes = 0;
 };
 
 #endif

@@ -182,6 +182,7 @@ firn_rocksdb_status firn_rocksdb_open(const char *directory, const firn_rocksdb_
       return failed;
     }
     handle->db.reset(db);
+    handle->memtable_bytes = db->GetOptions().write_buffer_size;
     *out = handle.release();
     return Ok();
   });
