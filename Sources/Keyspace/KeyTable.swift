@@ -109,9 +109,9 @@ public struct KeyTable {
         if let record = first(tag) { firn_prefetch(record.raw) }
     }
 
-    /// The same with what that record refers to.
+    /// The same with what that record refers to. Returns whether that is a collection with an instance.
     @inlinable
-    public func prefetchValue(_ tag: UInt32) { first(tag)?.prefetchValue() }
+    public func prefetchValue(_ tag: UInt32) -> Bool { first(tag)?.prefetchValue() ?? false }
 
     @inlinable
     @inline(__always)

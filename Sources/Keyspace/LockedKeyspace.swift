@@ -132,11 +132,25 @@ public struct LockedKeyspace: ~Copyable {
         locks[position.shard].lock.unlock()
     }
 
-    /// Brings what that record refers to into the cache, in the same way.
+    /// Brings what that record refers to into the cache, in the same way. Returns whether that is a collection of
+    /// which `prefetchElements` may be of use.
     @inlinable
-    public func prefetchValue(_ position: Position, database: Int) {
+    public func prefetchValue(_ position: Position, database: Int) -> Bool {
+        guard locks[position.shard].lock.tryLock() else { return false }
+        let hasElements = partition(of: position, database).pointee.table.prefetchValue(position.tag)
+        locks[position.shard].lock.unlock()
+        return hasElements
+    }
+
+    /// Brings the places of `elements` of that collection into the cache, in the same way; nil elements are left out.
+    @inlinable
+    public func prefetchElements(
+        _ position: Position, database: Int, _ elements: Range<Int>, _ element: (Int) -> ByteSlice?
+    ) {
         guard locks[position.shard].lock.tryLock() else { return }
-        partition(of: position, database).pointee.table.prefetchValue(position.tag)
+        if let record = partition(of: position, database).pointee.table.first(position.tag) {
+            for number in elements { if let element = element(number) { record.prefetch(element) } }
+        }
         locks[position.shard].lock.unlock()
     }
 

@@ -29,6 +29,8 @@ public final class CommandIndex: @unchecked Sendable {
         let hasSubcommands: Bool
         /// Its keys' values are collections.
         let takesCollections: Bool
+        /// The argument that names the first element it looks for in a hash, a set or a sorted set; 0 if there is none.
+        let elementArgument: Int
         let body: (@Sendable (inout CommandContext) -> Void)?
         /// Where the keys' need depends on the arguments; else `singleNeed` says it.
         let decide: (@Sendable (Arguments) -> KeyNeed)?
@@ -146,9 +148,14 @@ public final class CommandIndex: @unchecked Sendable {
         return Entry(
             arity: row.arity, flags: row.flags, number: number, shape: shape, singleNeed: need,
             isDenied: row.flags.contains(.denyOOM), hasSubcommands: !subcommands.isEmpty,
-            takesCollections: [.list, .set, .sortedSet, .hash, .stream, .geo].contains(row.group), body: row.body,
-            decide: decide, plan: plan, keys: row.keys, row: row, fullName: fullName, subcommands: subcommands,
-            parent: parent)
+            takesCollections: [.list, .set, .sortedSet, .hash, .stream, .geo].contains(row.group),
+            elementArgument: shape == .single ? elementArgument(row) : 0, body: row.body, decide: decide, plan: plan,
+            keys: row.keys, row: row, fullName: fullName, subcommands: subcommands, parent: parent)
+    }
+
+    private static func elementArgument(_ row: CommandRow) -> Int {
+        guard [.set, .sortedSet, .hash].contains(row.group) else { return 0 }
+        return ["zadd", "zincrby"].contains("\(row.name)") ? 3 : 2
     }
 
     private static func lowercase(_ name: [UInt8]) -> [UInt8] { name.map(asciiLowercase) }

@@ -28,13 +28,8 @@ final class LoopWorker: @unchecked Sendable {
     private var settingsVersion = -1
     /// Of the loop's blocked calls.
     var deadlines = DeadlineHeap()
-    /// Keys whose memory was fetched ahead, in the order in which their requests will run.
-    private let ahead = UnsafeMutablePointer<KeyAhead>.allocate(capacity: stride)
-    private var aheadCount = 0
-    /// The last batch ended with a command on collections: likely the next ones are such too.
-    private var expectsCollections = false
-    /// Those below have run, or will not.
-    private var aheadNext = 0
+    /// Behind a pointer as `context` is.
+    let ahead: UnsafeMutablePointer<FetchAhead>
     /// Where the running call's reply begins: messages that come before it are no part of it.
     var replyStart = 0
     /// CLIENT REPLY is off, and EXEC has heeded that itself, command by command.
@@ -54,6 +49,8 @@ final class LoopWorker: @unchecked Sendable {
         context.pointee.warn = { [log = core.log] in log.warning($0) }
         preparation = .allocate(capacity: 1)
         preparation.initialize(to: KeyPreparation(tier: core.tier))
+        ahead = .allocate(capacity: 1)
+        ahead.initialize(to: FetchAhead())
     }
 
     deinit {
@@ -61,6 +58,7 @@ final class LoopWorker: @unchecked Sendable {
         context.deallocate()
         preparation.deinitialize(count: 1)
         preparation.deallocate()
+        ahead.deinitialize(count: 1)
         ahead.deallocate()
     }
 
@@ -78,7 +76,7 @@ final class LoopWorker: @unchecked Sendable {
         var outcome = BatchOutcome.completed
         var executed = count
         for number in 0..<count {
-            if number % Self.stride == 0, count > 1 { prefetch(batch, from: number) }
+            if number % FetchAhead.stride == 0, count > 1 { ahead.pointee.fetch(batch, from: number, context.pointee) }
             context.pointee.arguments = batch.pointee.arguments(of: number)
             guard run(session, &began) else {
                 session.readAhead = max(0, session.readAhead - number)
@@ -92,10 +90,10 @@ final class LoopWorker: @unchecked Sendable {
         context.pointee.caller = nil
         context.pointee.keyspace.actor = nil
         let last = session.lastCommand.load(ordering: .relaxed)
-        expectsCollections = last >= 0 && index[last].pointee.takesCollections
+        ahead.pointee.expect(last >= 0 ? index[last] : nil)
         if session.readAhead > 0 { session.readAhead = max(0, session.readAhead - executed) }
         // What was fetched for a batch lies in memory that the next one may use for something else.
-        if count > 1 { aheadCount = 0 }
+        if count > 1 { ahead.pointee.forget() }
         if tier != nil { evaluate() }
         return outcome
     }
@@ -123,110 +121,12 @@ final class LoopWorker: @unchecked Sendable {
         }
     }
 
-    // MARK: Fetching ahead
-    //
-    // A miss in the cache costs more than everything else a GET does. So the processor is told of the keys of several
-    // requests, the next of a pipeline or one from each of several connections, before the first of them runs: first
-    // of their partitions, then of their slots, then of their records, and, if the last command was one on
-    // collections, of what the records refer to. The misses of one step overlap. Taking the first argument for a key is
-    // right nearly always, and harmless where it is wrong.
-
-    /// Requests whose memory is fetched ahead at a time.
-    private static let stride = 16
-
-    /// The first argument of a request that will run soon.
-    private struct KeyAhead {
-        var key: ByteSlice
-        var position: Position
-    }
-
-    /// Fetches for the requests of a pipeline.
-    private func prefetch(_ batch: UnsafeMutablePointer<RequestBatch>, from first: Int) {
-        aheadCount = 0
-        for number in first..<min(first + Self.stride, batch.pointee.count) {
-            let arguments = batch.pointee.arguments(of: number)
-            if arguments.count > 1 { add(arguments[1]) }
-        }
-        fetch()
-    }
-
-    /// Bytes that will be executed soon, of one of several connections; `number` counts them from 0. Looks whether
-    /// they begin with a command and a key.
+    /// As `FrontendService.announce`, and what comes after it: see FetchAhead.
     func announce(_ bytes: ByteSlice, number: Int) {
-        if number == 0 { aheadCount = 0 }
-        guard aheadCount < Self.stride, let key = Self.secondArgument(bytes) else { return }
-        add(key)
+        ahead.pointee.announce(bytes, number: number, context.pointee)
     }
 
-    /// Fetches for what was announced.
-    func announced() { fetch() }
-
-    @inline(__always)
-    private func add(_ key: ByteSlice) {
-        let position = context.pointee.keyspace.prefetchPartition(key, database: context.pointee.database)
-        ahead[aheadCount] = KeyAhead(key: key, position: position)
-        aheadCount += 1
-    }
-
-    private func fetch() {
-        let database = context.pointee.database
-        aheadNext = 0
-        // Calls one after the other are often on the same key.
-        for number in 0..<aheadCount where !isRepeated(number) {
-            context.pointee.keyspace.prefetchSlot(ahead[number].position, database: database)
-        }
-        for number in 0..<aheadCount where !isRepeated(number) {
-            context.pointee.keyspace.prefetchRecord(ahead[number].position, database: database)
-        }
-        guard expectsCollections else { return }
-        for number in 0..<aheadCount where !isRepeated(number) {
-            context.pointee.keyspace.prefetchValue(ahead[number].position, database: database)
-        }
-    }
-
-    @inline(__always)
-    private func isRepeated(_ number: Int) -> Bool {
-        number > 0 && ahead[number].position == ahead[number - 1].position
-    }
-
-    /// The place of the call's first argument if it was fetched ahead. The same memory means the same key: buffers
-    /// keep what they hold until all that was announced of it has run.
-    @inline(__always)
-    func takeAhead(_ arguments: Arguments) -> Position? {
-        guard aheadNext < aheadCount, arguments.count > 1 else { return nil }
-        let key = arguments[1]
-        for number in aheadNext..<aheadCount where ahead[number].key.base == key.base {
-            guard ahead[number].key.count == key.count else { return nil }
-            aheadNext = number + 1
-            return ahead[number].position
-        }
-        return nil
-    }
-
-    /// The key in `*n CRLF $n CRLF command CRLF $n CRLF key CRLF`: a look, no parser. Nil for anything else.
-    private static func secondArgument(_ bytes: ByteSlice) -> ByteSlice? {
-        // The shortest such request has 4 + 4 + 3 + 4 + 3 bytes.
-        guard bytes.count > 18, bytes.base[0] == 0x2a, bytes.base[2] == 0x0d else { return nil }
-        var at = 4
-        guard let command = length(bytes, &at) else { return nil }
-        at += command + 2
-        guard let key = length(bytes, &at), at + key <= bytes.count else { return nil }
-        return ByteSlice(base: bytes.base + at, count: key)
-    }
-
-    /// Reads `$n CRLF` with at most three digits.
-    private static func length(_ bytes: ByteSlice, _ at: inout Int) -> Int? {
-        guard at + 6 <= bytes.count, bytes.base[at] == 0x24 else { return nil }
-        var value = 0
-        var index = at + 1
-        while index < at + 4, bytes.base[index] &- 0x30 < 10 {
-            value = value * 10 + Int(bytes.base[index] &- 0x30)
-            index += 1
-        }
-        guard bytes.base[index] == 0x0d else { return nil }
-        at = index + 2
-        return value
-    }
+    func announced() { ahead.pointee.fetch(context.pointee) }
 
     // MARK: One request
 
@@ -314,7 +214,7 @@ final class LoopWorker: @unchecked Sendable {
         _ session: ClientSession, _ entry: UnsafePointer<CommandIndex.Entry>,
         _ body: @Sendable (inout CommandContext) -> Void
     ) -> Bool {
-        let known = takeAhead(context.pointee.arguments)
+        let known = ahead.pointee.take(context.pointee.arguments)
         if let parked = session.parked {
             // A resume without an answer: the job is still under way.
             if parked.reason == .background, parked.answer == nil { return false }

@@ -29,6 +29,9 @@ open class CollectionValue: @unchecked Sendable {
     /// Elements. O(1).
     open var count: Int { preconditionFailure("a collection without a count") }
 
+    /// Brings into the cache what a search for this element (a field, a member) will read, where that pays.
+    open func prefetch(_ element: ByteSlice) {}
+
     /// Bytes that the allocator sets aside for all of it; of one that is one block, for that: the instance goes with
     /// the call. O(1).
     open var memoryBytes: Int { preconditionFailure("a collection without a size") }

@@ -346,11 +346,19 @@ public struct Record: @unchecked Sendable {
     @inlinable
     public var collectionObject: CollectionValue? { isOpen ? collectionReference.takeUnretainedValue() : nil }
 
-    /// Brings what the record refers to into the cache: a collection or a block.
+    /// Brings what the record refers to into the cache: a collection or a block. Returns whether it is a collection
+    /// with an instance.
     @inlinable
-    public func prefetchValue() {
-        guard flags & (Flag.external | Flag.collection) != 0 else { return }
+    public func prefetchValue() -> Bool {
+        guard flags & (Flag.external | Flag.collection) != 0 else { return false }
         firn_prefetch(valueAddress.loadUnaligned(as: UnsafeRawPointer.self))
+        return isOpen
+    }
+
+    /// Brings the place of an element of that instance into the cache, if there is one.
+    public func prefetch(_ element: ByteSlice) {
+        guard isOpen else { return }
+        collectionReference._withUnsafeGuaranteedRef { $0.prefetch(element) }
     }
 
     /// What OBJECT ENCODING answers.

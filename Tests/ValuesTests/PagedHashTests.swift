@@ -58,6 +58,52 @@ import Testing
         #expect(hash.memoryBytes < 200, "an empty one takes \(hash.memoryBytes) bytes")
     }
 
+    /// Elements that are too long or too many for a page's index, which comes back when they no longer are.
+    @Test func pagesLoseAndRegainTheirIndex() {
+        var model: [[UInt8]: [UInt8]] = [:]
+        var hash = PagedHash(width: 2)
+        func check() { #expect(Self.contents(hash) == model) }
+        func set(_ number: Int, bytes: Int) {
+            let (key, value) = (Array("field:\(number)".utf8), [UInt8](repeating: UInt8(number & 255), count: bytes))
+            Self.set(&hash, key, value)
+            model[key] = value
+            #expect(key.withSlice { key in hash.find(key) != nil })
+        }
+        // Few elements, so they stay in one page: its third begins behind what 16 bits can say, then no longer.
+        for number in 0..<4 { set(number, bytes: 5) }
+        for bytes in [40_000, 70_000, 100, 60_000, 3] {
+            for number in [0, 2] {
+                set(number, bytes: bytes)
+                check()
+            }
+        }
+        // Large ones among small ones, and everything small again.
+        var random = Mixer(11)
+        for step in 0..<3000 {
+            set(random.below(300), bytes: random.below(20) == 0 ? random.below(50_000) : random.below(30))
+            let key = Array("field:\(random.below(300))".utf8)
+            if step % 3 == 0 { #expect(key.withSlice { hash.remove($0) } == (model.removeValue(forKey: key) != nil)) }
+            if step % 100 == 0 { check() }
+        }
+        for number in 0..<300 { set(number, bytes: 7) }
+        check()
+        for number in 300..<600 { #expect(Array("field:\(number)".utf8).withSlice { hash.find($0) == nil }) }
+    }
+
+    /// Keys that are integers stand in listpacks as such, and are found by their text.
+    @Test func findsIntegersByTheirText() {
+        var hash = PagedHash(width: 1)
+        let names = (0..<500).map { "\($0 * 37 - 4000)" } + (0..<500).map { "0\($0)" }
+        for name in names { Array(name.utf8).withSlice { hash.insert($0) } }
+        hash.checkInvariants()
+        for name in names { #expect(Array(name.utf8).withSlice { hash.contains($0) }, "\(name)") }
+        for name in ["-0", "00", "+5", " 5", "5 ", "99999999"] {
+            #expect(!Array(name.utf8).withSlice { hash.contains($0) } || names.contains(name), "\(name)")
+        }
+        for name in names { #expect(Array(name.utf8).withSlice { hash.remove($0) }, "\(name)") }
+        #expect(hash.count == 0)
+    }
+
     /// What is there from the first call to the last is seen, whatever comes and goes meanwhile.
     @Test func scanSeesWhatStays() {
         var random = Mixer(9)

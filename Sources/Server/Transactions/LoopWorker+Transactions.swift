@@ -33,7 +33,7 @@ extension LoopWorker {
             let position =
                 entry.pointee.shape != .single
                 ? Position(bits: 0)
-                : takeAhead(arguments) ?? core.store.placement.position(of: arguments[1])
+                : ahead.pointee.take(arguments) ?? core.store.placement.position(of: arguments[1])
             session.queue(entry, arguments, position)
             context.pointee.reply.pointee.raw("+QUEUED\r\n")
             return true

@@ -92,6 +92,8 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
         return rest.isPaged ? "hashtable" : "listpackex"
     }
 
+    public override func prefetch(_ field: ByteSlice) { pages?.hash.prefetch(field) }
+
     public override var count: Int { pages?.hash.count ?? packed.count / 2 }
 
     public override var memoryBytes: Int {

@@ -16,12 +16,13 @@ import CShims
 //     depth 2:    00        01        10        11
 //                 └── page A (0) ──┘  page B   page C
 //
-// Only 32 bits of the hash are used; a page whose elements share all of them grows without a bound of its own.
+// Only 32 bits of the hash are used for that; a page whose elements share all of them grows without a bound of its own.
+// Eight others lead to the element within its page: see PageIndex.
 
 /// A set of elements, each `width` listpack entries whose first is its key. Owns its pages.
 ///
-/// Find, insert and remove: O(page), a few hundred nanoseconds; the directory doubles in O(slots) when the first page
-/// of a new depth splits. Not thread-safe: the owner's lock guards it. Keys are compared as bytes.
+/// Find: O(1), a hundred nanoseconds; insert and remove: O(page), some hundred; the directory doubles in O(slots) when
+/// the first page of a new depth splits. Not thread-safe: the owner's lock guards it. Keys are compared as bytes.
 public struct PagedHash: ~Copyable {
     /// Entries of an element: 1 for a set's members, 2 for pairs.
     public let width: Int
@@ -37,21 +38,46 @@ public struct PagedHash: ~Copyable {
 
     /// Above this size a page is split, unless it has few elements.
     static let pageBytes = 2048
-    /// Above this number of elements a page is split: a search looks at half of them.
-    static let pageElements = 24
+    /// Above this number of elements a page is split. Half as many in a page take a quarter more memory, and the caches
+    /// then hold fewer of them (measured: searches take longer).
+    static let pageElements = PageIndex.mostElements
     /// A page with no more is left alone, however large: splitting on account of large elements would make the
     /// directory grow with bytes rather than elements.
     static let keptElements = 4
     static let depthLimit = 32
+    /// Lines of a page that are fetched before it is known which one will be read: as many as most have.
+    private static let fetchedLines = 8
 
     /// The hash of keys, the same in all collections of a process. Set once, before the first collection is made.
     nonisolated(unsafe) public static var hash = SipHash(k0: 0x0706_0504_0302_0100, k1: 0x0f0e_0d0c_0b0a_0908)
     // unsafe: written at the start only, before there are threads that read it
 
-    /// A slot of the directory: a page and its depth.
+    /// A slot of the directory.
     private struct Slot {
         var page: Listpack
-        var pageDepth: UInt8
+        let index: PageIndex
+
+        /// Without elements.
+        init(depth: Int) {
+            page = Listpack()
+            index = PageIndex(depth: depth)
+        }
+
+        init(copyOf other: Slot) {
+            page = other.page.copy()
+            index = other.index.copy()
+        }
+
+        func free() {
+            page.free()
+            index.free()
+        }
+
+        /// Bytes that the allocator sets aside for the page.
+        var memoryBytes: Int { page.memoryBytes + PageIndex.memoryBytes }
+
+        @inline(__always)
+        func prefetchPage() { for line in 0..<fetchedLines { firn_prefetch(page.base + 64 * line) } }
     }
 
     /// Where an element is: valid until the next change.
@@ -65,39 +91,51 @@ public struct PagedHash: ~Copyable {
     public init(width: Int) {
         self.width = width
         slots = .allocate(capacity: 1)
-        slots.initialize(to: Slot(page: Listpack(), pageDepth: 0))
-        memoryBytes = slots[0].page.memoryBytes + MemoryLayout<Slot>.stride
+        slots.initialize(to: Slot(depth: 0))
+        memoryBytes = slots[0].memoryBytes + MemoryLayout<Slot>.stride
     }
 
     deinit {
         var slot = 0
         while slot < 1 << depth {
-            slots[slot].page.free()
-            slot += span(slot)
+            let span = span(slot)
+            slots[slot].free()
+            slot += span
         }
         slots.deallocate()
     }
 
     /// Slots that name the page of `slot`.
-    private func span(_ slot: Int) -> Int { 1 << (depth - Int(slots[slot].pageDepth)) }
+    private func span(_ slot: Int) -> Int { 1 << (depth - slots[slot].index.depth) }
 
-    private static func prefix(_ key: ByteSlice) -> UInt32 { UInt32(truncatingIfNeeded: hash.hash(key) >> 32) }
+    private static func hash(of key: ByteSlice) -> UInt64 { hash.hash(key) }
+
+    private static func prefix(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash >> 32) }
 
     private func slot(of prefix: UInt32) -> Int { depth == 0 ? 0 : Int(prefix >> UInt32(32 - depth)) }
 
     // MARK: Reading
 
     /// Where `key` is, or nil.
-    public func find(_ key: ByteSlice) -> Place? { find(key, Self.prefix(key)) }
-
-    private func find(_ key: ByteSlice, _ prefix: UInt32) -> Place? {
-        let slot = slot(of: prefix)
-        let page = slots[slot].page
-        guard let offset = page.find(key, stride: width) else { return nil }
-        return Place(slot: slot, offset: offset, page: page)
+    public func find(_ key: ByteSlice) -> Place? {
+        let hash = Self.hash(of: key)
+        let number = slot(of: Self.prefix(hash))
+        let slot = slots[number]
+        // At the same time as the index, which only then says which line it will be.
+        slot.prefetchPage()
+        let mark = PageIndex.mark(hash)
+        guard let offset = slot.index.find(key, mark: mark, in: slot.page, width: width) else { return nil }
+        return Place(slot: number, offset: offset, page: slot.page)
     }
 
     public func contains(_ key: ByteSlice) -> Bool { find(key) != nil }
+
+    /// Brings into the cache what `find` will read.
+    func prefetch(_ key: ByteSlice) {
+        let slot = slots[slot(of: Self.prefix(Self.hash(of: key)))]
+        slot.index.prefetch()
+        slot.prefetchPage()
+    }
 
     /// Calls `body` with each element, in the order of hashes: its page and the offset of its key there. `body` returns
     /// whether to go on.
@@ -174,12 +212,15 @@ public struct PagedHash: ~Copyable {
     /// Adds an element that isn't there. `value`: the second entry, for a width of 2.
     public mutating func insert(_ key: ByteSlice, _ value: ByteSlice? = nil) {
         precondition((value != nil) == (width == 2), "an element of another width than \(width)")
-        let prefix = Self.prefix(key)
+        let hash = Self.hash(of: key)
+        let prefix = Self.prefix(hash)
         let slot = slot(of: prefix)
+        let offset = slots[slot].page.end
         change(slot) { page in
             page.append(key)
             if let value { page.append(value) }
         }
+        slots[slot].index.enter(mark: PageIndex.mark(hash), at: offset)
         count += 1
         splitIfFull(prefix)
     }
@@ -187,17 +228,20 @@ public struct PagedHash: ~Copyable {
     /// Gives the element at `place` another second entry.
     public mutating func replaceValue(at place: Place, with value: ByteSlice) {
         precondition(width == 2, "no value in an element of width \(width)")
-        let elements = count
-        change(place.slot) { page in page.replace(page.next(place.offset), with: value) }
+        let growth = change(place.slot) { page in page.replace(page.next(place.offset), with: value) }
+        slots[place.slot].index.resize(at: place.offset, by: growth)
+        guard growth > 0 else { return restoreIndex(place.slot) }
         let first = place.slot - place.slot % span(place.slot)
         splitIfFull(depth == 0 ? 0 : UInt32(truncatingIfNeeded: first << (32 - depth)))
-        assert(count == elements)
     }
 
     /// Removes the element at `place`.
     public mutating func remove(at place: Place) {
         let width = width
-        change(place.slot) { page in page.remove(place.offset, entries: width) }
+        let growth = change(place.slot) { page in page.remove(place.offset, entries: width) }
+        let slot = slots[place.slot]
+        slot.index.leave(place.offset, bytes: -growth, in: slot.page, width: width)
+        restoreIndex(place.slot)
         count -= 1
         joinIfEmpty(place.slot)
     }
@@ -213,15 +257,13 @@ public struct PagedHash: ~Copyable {
     /// An independent copy. O(bytes).
     public func copy() -> PagedHash {
         var result = PagedHash(width: width)
-        result.slots[0].page.free()
+        result.slots[0].free()
         result.slots.deallocate()
         result.slots = .allocate(capacity: 1 << depth)
         var slot = 0
         while slot < 1 << depth {
-            let page = slots[slot].page.copy()
-            for index in slot..<slot + span(slot) {
-                (result.slots + index).initialize(to: Slot(page: page, pageDepth: slots[slot].pageDepth))
-            }
+            let copy = Slot(copyOf: slots[slot])
+            for index in slot..<slot + span(slot) { (result.slots + index).initialize(to: copy) }
             slot += span(slot)
         }
         result.depth = depth
@@ -231,17 +273,29 @@ public struct PagedHash: ~Copyable {
         return result
     }
 
-    /// Changes a page and every slot that names it.
-    private mutating func change(_ slot: Int, _ body: (inout Listpack) -> Void) {
+    /// Changes a page, in every slot that names it. Returns by how many bytes it has become longer.
+    @discardableResult
+    private mutating func change(_ slot: Int, _ body: (inout Listpack) -> Void) -> Int {
         var page = slots[slot].page
-        let before = page.memoryBytes
+        let before = (memory: page.memoryBytes, total: page.totalBytes)
         let old = page.base
         body(&page)
-        memoryBytes += page.memoryBytes - before
-        if page.base == old { return }
-        let span = span(slot)
-        let first = slot - slot % span
-        for index in first..<first + span { slots[index].page = page }
+        memoryBytes += page.memoryBytes - before.memory
+        if page.base != old {
+            let span = span(slot)
+            let first = slot - slot % span
+            for index in first..<first + span { slots[index].page = page }
+        }
+        return page.totalBytes - before.total
+    }
+
+    /// A page that had too many elements for an index, or too long ones, and no longer has, gets one again.
+    private func restoreIndex(_ slot: Int) {
+        let slot = slots[slot]
+        guard !slot.index.isThere, slot.page.count <= PageIndex.mostElements * width,
+            slot.page.totalBytes < PageIndex.longBytes
+        else { return }
+        slot.index.enterAll(of: slot.page, width: width, Self.hash(of:))
     }
 
     private func isFull(_ page: Listpack) -> Bool {
@@ -252,12 +306,14 @@ public struct PagedHash: ~Copyable {
     private mutating func splitIfFull(_ prefix: UInt32) {
         while true {
             let slot = slot(of: prefix)
-            guard isFull(slots[slot].page), Int(slots[slot].pageDepth) < Self.depthLimit else { return }
+            let pageDepth = slots[slot].index.depth
+            guard isFull(slots[slot].page), pageDepth < Self.depthLimit else { return }
             // Elements that share the next bits too would only make the directory double for nothing: at most four
             // times as many slots as elements.
-            if Int(slots[slot].pageDepth) == depth {
+            if pageDepth == depth {
                 guard 1 << depth <= 4 * count else { return }
                 double()
+                continue
             }
             split(slot)
         }
@@ -279,49 +335,60 @@ public struct PagedHash: ~Copyable {
 
     /// Shares the elements of a page out over two by the next bit of their hashes.
     private mutating func split(_ slot: Int) {
-        let page = slots[slot].page
+        let old = slots[slot]
         let span = span(slot)
         let first = slot - slot % span
-        let pageDepth = slots[slot].pageDepth + 1
-        var halves = (Listpack(), Listpack())
-        var at = page.first
-        while at < page.end {
-            let prefix = page.withBytes(at) { Self.prefix($0) }
-            let isUpper = prefix >> UInt32(32 - Int(pageDepth)) & 1 == 1
-            for _ in 0..<width {
-                if isUpper { halves.1.append(entryOf: page, at) } else { halves.0.append(entryOf: page, at) }
-                at = page.next(at)
+        let pageDepth = old.index.depth + 1
+        var halves = (lower: Slot(depth: pageDepth), upper: Slot(depth: pageDepth))
+        var at = old.page.first
+        while at < old.page.end {
+            let hash = old.page.withBytes(at, Self.hash(of:))
+            let next = old.page.advance(at, by: width)
+            if Self.prefix(hash) >> UInt32(32 - pageDepth) & 1 == 1 {
+                Self.move(old.page, at..<next, hash, to: &halves.upper)
+            } else {
+                Self.move(old.page, at..<next, hash, to: &halves.lower)
             }
+            at = next
         }
-        memoryBytes += halves.0.memoryBytes + halves.1.memoryBytes - page.memoryBytes
-        page.free()
-        for index in 0..<span {
-            slots[first + index] = Slot(page: index < span / 2 ? halves.0 : halves.1, pageDepth: pageDepth)
+        memoryBytes += halves.lower.memoryBytes + halves.upper.memoryBytes - old.memoryBytes
+        old.free()
+        for index in 0..<span { slots[first + index] = index < span / 2 ? halves.lower : halves.upper }
+        if pageDepth == depth { deepest += 2 }
+    }
+
+    /// Appends a copy of the element at `range`.
+    private static func move(_ page: Listpack, _ range: Range<Int>, _ hash: UInt64, to slot: inout Slot) {
+        slot.index.enter(mark: PageIndex.mark(hash), at: slot.page.end)
+        var at = range.lowerBound
+        while at < range.upperBound {
+            slot.page.append(entryOf: page, at)
+            at = page.next(at)
         }
-        if Int(pageDepth) == depth { deepest += 2 }
     }
 
     /// Joins a page with its buddy if together they fill less than a quarter of one.
     private mutating func joinIfEmpty(_ slot: Int) {
         var slot = slot
         while true {
-            let pageDepth = slots[slot].pageDepth
+            let pageDepth = slots[slot].index.depth
             guard pageDepth > 0 else { return }
             let span = span(slot)
             let first = slot - slot % (2 * span)
-            let lower = slots[first]
+            var lower = slots[first]
             let upper = slots[first + span]
-            guard lower.pageDepth == pageDepth, upper.pageDepth == pageDepth,
+            guard lower.index.depth == pageDepth, upper.index.depth == pageDepth,
                 lower.page.totalBytes + upper.page.totalBytes < Self.pageBytes / 4,
                 (lower.page.count + upper.page.count) / width < Self.pageElements / 4
             else { return }
-            var page = lower.page
-            memoryBytes -= lower.page.memoryBytes + upper.page.memoryBytes
-            page.append(contentsOf: upper.page)
-            upper.page.free()
-            memoryBytes += page.memoryBytes
-            for index in first..<first + 2 * span { slots[index] = Slot(page: page, pageDepth: pageDepth - 1) }
-            if Int(pageDepth) == depth { deepest -= 2 }
+            memoryBytes -= lower.memoryBytes + upper.memoryBytes
+            lower.page.append(contentsOf: upper.page)
+            lower.index.depth = pageDepth - 1
+            lower.index.enterAll(of: lower.page, width: width, Self.hash(of:))
+            upper.free()
+            memoryBytes += lower.memoryBytes
+            for index in first..<first + 2 * span { slots[index] = lower }
+            if pageDepth == depth { deepest -= 2 }
             slot = first
             while deepest == 0, depth > 0 {
                 halve()
@@ -336,7 +403,7 @@ public struct PagedHash: ~Copyable {
         deepest = 0
         for index in 0..<half {
             (fresh + index).initialize(to: slots[2 * index])
-            if Int(slots[2 * index].pageDepth) == depth - 1 { deepest += 1 }
+            if slots[2 * index].index.depth == depth - 1 { deepest += 1 }
         }
         slots.deallocate()
         slots = fresh
@@ -360,16 +427,17 @@ public struct PagedHash: ~Copyable {
             precondition(page.count % width == 0, "\(page.count) entries in a page of width \(width)")
             for index in slot..<slot + span {
                 precondition(slots[index].page.base == page.base, "slot \(index) names another page than \(slot)")
-                precondition(slots[index].pageDepth == slots[slot].pageDepth, "slot \(index) has another depth")
+                precondition(slots[index].index == slots[slot].index, "slot \(index) has another index")
             }
+            slots[slot].index.checkInvariants(page, width: width, Self.hash(of:))
             var at = page.first
             while at < page.end {
-                let home = page.withBytes(at) { self.slot(of: Self.prefix($0)) }
+                let home = page.withBytes(at) { self.slot(of: Self.prefix(Self.hash(of: $0))) }
                 precondition(slot..<slot + span ~= home, "an element of slot \(home) in slot \(slot)")
                 at = page.advance(at, by: width)
             }
             elements += page.count / width
-            bytes += page.memoryBytes
+            bytes += slots[slot].memoryBytes
             if span == 1 { atDepth += 1 }
             slot += span
         }

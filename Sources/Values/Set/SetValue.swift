@@ -45,6 +45,8 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
 
     public override var encodingName: StaticString { integers != nil ? "intset" : "hashtable" }
 
+    public override func prefetch(_ member: ByteSlice) { table?.prefetch(member) }
+
     public override var count: Int { integers?.count ?? table?.count ?? 0 }
 
     public override var memoryBytes: Int {

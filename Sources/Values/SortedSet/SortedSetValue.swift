@@ -54,6 +54,8 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
 
     public override class var valueType: ValueType { .zset }
     public override var encodingName: StaticString { list == nil ? "skiplist" : "listpack" }
+    public override func prefetch(_ member: ByteSlice) { index?.scores.prefetch(member) }
+
     public override var count: Int { elements }
 
     public override var memoryBytes: Int {
