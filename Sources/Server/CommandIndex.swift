@@ -29,7 +29,8 @@ public final class CommandIndex: @unchecked Sendable {
         let hasSubcommands: Bool
         /// Its keys' values are collections.
         let takesCollections: Bool
-        /// The argument that names the first element it looks for in a hash, a set or a sorted set; 0 if there is none.
+        /// The argument that names the first element in most commands on a hash, a set or a sorted set, and in ZADD and
+        /// ZINCRBY; 0 for all others. In ZRANGE and the like it is something else, and fetching for it harmless.
         let elementArgument: Int
         let body: (@Sendable (inout CommandContext) -> Void)?
         /// Where the keys' need depends on the arguments; else `singleNeed` says it.
