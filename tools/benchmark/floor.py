@@ -10,7 +10,7 @@ import time
 
 from . import load
 from .micro import KEYS, fill
-from .server import Running, Server, ServerError, free_port
+from .server import Running, Server, ServerError, free_port, turned
 from .table import show
 
 FIELDS = ("throughput", "user_us", "system_us", "cpu_us")
@@ -64,7 +64,7 @@ def run(options):
         for number in range(options.rounds):
             for pipeline, requests in REQUESTS.items():
                 for operation in ("get", "set"):
-                    for server in servers:
+                    for server in turned(servers, number):
                         sample = load.redis_benchmark(
                             server, operation, requests=requests // (4 if options.quick else 1), pipeline=pipeline,
                             size=32, keys=KEYS)

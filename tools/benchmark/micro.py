@@ -2,7 +2,7 @@
 import statistics
 
 from . import load
-from .server import Running, Server
+from .server import Running, Server, turned
 from .table import show
 
 KEYS = 100_000
@@ -63,7 +63,7 @@ def run(options):
         for number in range(options.rounds):
             size_filled = None
             for operation, pipeline, size, tool in plan:
-                for server in started:
+                for server in turned(started, number):
                     # redis-benchmark's SET writes other values than loadgen's GET expects, so each SET row is
                     # followed by a fill.
                     if size_filled != size:

@@ -6,11 +6,12 @@ import subprocess
 
 from . import load, machine
 from .memory import settle
-from .server import Meter, Running, Server
+from .server import Meter, Running, Server, turned
 from .table import show
 
 R = "__rand_int__"
 KEYS = 100_000
+CONNECTIONS = 50
 # Name, command, what is filled before: (commands to fill with, how many). Members are drawn from KEYS.
 ROWS = [
     ("lpush", ["LPUSH", "list:" + R, "value:" + R], None),
@@ -39,6 +40,9 @@ class Feeder:
 
     def send(self, requests, lines):
         self.socket.sendall(requests)
+        self.skip(lines)
+
+    def skip(self, lines):
         while lines > 0:
             data = self.socket.recv(1 << 20)
             if not data:
@@ -77,13 +81,18 @@ def fill(server, what, requests):
 def transactions(server, requests, pipeline):
     """MULTI, 10 SETs, EXEC count as one request."""
     one = encode(["MULTI"]) + b"".join(encode(["SET", f"key:{n}", "value"]) for n in range(10)) + encode(["EXEC"])
-    feeder = Feeder(server)
+    feeders = [Feeder(server) for _ in range(CONNECTIONS)]
     meter = Meter(server)
-    for _ in range(requests // pipeline):
-        # OK, ten times QUEUED, and EXEC's array of ten.
-        feeder.send(one * pipeline, 22 * pipeline)
-    result = meter.per_request(requests // pipeline * pipeline)
-    feeder.close()
+    rounds = requests // pipeline // CONNECTIONS
+    for _ in range(rounds):
+        for feeder in feeders:
+            feeder.socket.sendall(one * pipeline)
+        for feeder in feeders:
+            # OK, ten times QUEUED, and EXEC's array of ten.
+            feeder.skip(22 * pipeline)
+    result = meter.per_request(rounds * pipeline * CONNECTIONS)
+    for feeder in feeders:
+        feeder.close()
     return result
 
 
@@ -95,8 +104,8 @@ def measure(server, row, pipeline, seconds):
         return transactions(server, requests, pipeline)
     meter = Meter(server)
     done = subprocess.run(
-        [shutil.which("redis-benchmark"), "-p", str(server.port), "-c", "50", "-n", str(requests), "-P", str(pipeline),
-         "-r", str(KEYS), "-q"] + command, capture_output=True, text=True)
+        [shutil.which("redis-benchmark"), "-p", str(server.port), "-c", str(CONNECTIONS), "-n", str(requests),
+         "-P", str(pipeline), "-r", str(KEYS), "-q"] + command, capture_output=True, text=True)
     if done.returncode != 0 or "rror" in done.stderr + done.stdout:
         raise load.LoadFailed(f"{name}: {done.stdout[-200:]}{done.stderr[-200:]}")
     return meter.per_request(requests)
@@ -107,10 +116,10 @@ def speed(options, servers):
     client = servers[0].client()
     known = {row[0]: row[1] is None or client.call("COMMAND", "INFO", row[1][0])[0] is not None for row in ROWS}
     client.close()
-    for _ in range(options.rounds):
+    for number in range(options.rounds):
         for row in ROWS:
             for pipeline in (1, 16) if known[row[0]] else ():
-                for server in servers:
+                for server in turned(servers, number):
                     sample = measure(server, row, pipeline, options.seconds or (1.0 if options.quick else 3.0))
                     samples.setdefault((row[0], pipeline, server.name), []).append(sample["cpu_us"])
         print("a round is over", flush=True)
@@ -119,7 +128,7 @@ def speed(options, servers):
         own, peer = (statistics.median(samples[name, pipeline, server.name]) for server in servers)
         limit = 1.0 if pipeline == 1 else 0.6
         rows.append([name, pipeline, own, peer, own / peer, limit, "" if own / peer <= limit else "above"])
-    show("Collections: CPU microseconds per request, medians; 50 connections (multi: one)",
+    show("Collections: CPU microseconds per request, medians; 50 connections",
          ["row", "pipeline", "ours", "peer", "ratio", "limit", ""], rows)
     return rows
 
