@@ -22,7 +22,6 @@ size_t firn_block_size(const void *block) { return malloc_usable_size((void *)bl
 // Freed pages go back to the kernel after a second.
 const char *malloc_conf = "percpu_arena:percpu,dirty_decay_ms:1000,muzzy_decay_ms:0,background_thread:true";
 
-size_t firn_allocation_size(size_t size) { return nallocx(size, 0); }
 void *firn_allocate(size_t size) {
   void *p = mallocx(size, 0);
   if (__builtin_expect(p == NULL, 0)) abort();
@@ -49,12 +48,6 @@ void firn_allocator_background(int on) {
   mallctl("background_thread", NULL, NULL, &value, sizeof value);
 }
 #else
-// Size classes of 16 bytes: what glibc's malloc does for small sizes, near enough for tests.
-// One arena per core: threads that allocate and threads that free use the same few, so slabs don't stay half empty.
-// Freed pages go back to the kernel after a second.
-const char *malloc_conf = "percpu_arena:percpu,dirty_decay_ms:1000,muzzy_decay_ms:0,background_thread:true";
-
-size_t firn_allocation_size(size_t size) { return (size + 15) & ~(size_t)15; }
 void *firn_allocate(size_t size) {
   void *p = malloc(firn_allocation_size(size));
   if (__builtin_expect(p == NULL, 0)) abort();

@@ -70,8 +70,17 @@ public struct LockedKeyspace: ~Copyable {
     /// The place of `key` in a database. The space may change until the shard is locked: see `KeyRef.space`.
     @inlinable
     public func ref(_ key: ByteSlice, database: Int) -> KeyRef {
-        KeyRef(bytes: key, position: store.placement.position(of: key), space: store.space(ofDatabase: database))
+        ref(key, at: position(of: key), database: database)
     }
+
+    /// The same for a key whose position is known.
+    @inlinable
+    public func ref(_ key: ByteSlice, at position: Position, database: Int) -> KeyRef {
+        KeyRef(bytes: key, position: position, space: store.space(ofDatabase: database))
+    }
+
+    @inlinable
+    public func position(of key: ByteSlice) -> Position { store.placement.position(of: key) }
 
     @inlinable
     public func lock(_ shard: Int) { locks[shard].lock.lock() }

@@ -73,10 +73,9 @@ struct KeyPreparation: ~Copyable {
     ) -> Outcome {
         if entry.pointee.shape == .single, context.late == nil {
             let bytes = context.arguments[1]
-            let store = context.keyspace.store
-            let position = known ?? store.placement.position(of: bytes)
+            let position = known ?? context.keyspace.position(of: bytes)
             context.keyspace.lock(position.shard)
-            let ref = KeyRef(bytes: bytes, position: position, space: store.space(ofDatabase: context.database))
+            let ref = context.keyspace.ref(bytes, at: position, database: context.database)
             context.keys.removeAll()
             context.keys.append(ref)
             context.declaredKeys = 1

@@ -71,6 +71,7 @@ final class LoopWorker: @unchecked Sendable {
         context.pointee.caller = session
         context.pointee.keyspace.actor = session
         refresh(session)
+        if core.tracking.isOverLimit { reduceTracking(session) }
         let count = batch.pointee.count
         var began = Ticks.now()
         var outcome = BatchOutcome.completed
@@ -133,7 +134,6 @@ final class LoopWorker: @unchecked Sendable {
     /// Runs the request in `context.arguments`. False: it is parked, without effect and without reply.
     private func run(_ session: ClientSession, _ began: inout UInt64) -> Bool {
         let reply = context.pointee.reply
-        if core.tracking.isOverLimit { reduceTracking(session) }
         replyStart = reply.pointee.count
         let errors = reply.pointee.errorCount
         var ran: UnsafePointer<CommandIndex.Entry>?

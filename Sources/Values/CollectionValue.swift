@@ -77,9 +77,12 @@ open class CollectionValue: @unchecked Sendable {
     /// `memoryBytes` of one that no record refers to, so that its instance stays.
     final var standingBytes: Int { isOneBlock ? objectBytes + memoryBytes : memoryBytes }
 
-    /// Bytes of the object itself, for `memoryBytes`.
-    @inlinable
-    public final var objectBytes: Int { firn_block_size(Unmanaged.passUnretained(self).toOpaque()) }
+    /// Bytes of the object itself, for `memoryBytes`: the same for all of a class, which asks the allocator once.
+    var objectBytes: Int { preconditionFailure("a collection without a size") }
+
+    static func blockBytes(_ instance: CollectionValue) -> Int {
+        firn_block_size(Unmanaged.passUnretained(instance).toOpaque())
+    }
 
     // MARK: Freeing
 

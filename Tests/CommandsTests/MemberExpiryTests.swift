@@ -156,8 +156,8 @@ import Values
             keys.deletesExpired = true
             keys.lock(ref.position.shard)
             #expect(keys.read(ref)?.record.collectionObject === hash)
-            keys.unlock(ref.position.shard)
             #expect(hash.count == 1)
+            keys.unlock(ref.position.shard)
         }
     }
 }

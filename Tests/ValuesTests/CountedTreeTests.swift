@@ -300,6 +300,48 @@ import Testing
         Self.check(tree, [], &random)
     }
 
+    /// Elements leave a page's front without the others being moved: every other change, and a copy, after each number
+    /// of them. What a page holds in vain is no more than what it has, and not more than 16 bits can say.
+    @Test(arguments: [1, 2])
+    func pagesAreEmptiedFromTheFront(width: Int) {
+        let total = 120
+        var random = Mixer(UInt64(width))
+        let changes: [(inout CountedTree, Int) -> Void] = [
+            { tree, _ in tree.removeSubrange(0..<0) },
+            { tree, _ in Self.with([[1], [2]].dropLast(2 - width)) { tree.append($0, $1) } },
+            { tree, _ in Self.with([[3], [4]].dropLast(2 - width)) { tree.prepend($0, $1) } },
+            { tree, middle in Self.with([[5], [6]].dropLast(2 - width)) { tree.insert($0, $1, before: middle) } },
+            { tree, middle in tree.remove(at: middle) },
+            { tree, middle in tree.removeSubrange(0..<max(1, middle)) },
+            { tree, _ in tree.remove(at: tree.count - 1) },
+            { tree, middle in
+                guard let place = tree.place(at: middle) else { return #expect(Bool(false), "nothing at \(middle)") }
+                Self.with([[7], [8]].dropLast(2 - width)) { tree.replace(at: place, $0, $1) }
+            },
+        ]
+        for removed in 1..<total {
+            let elements = (0..<total).map { _ in Self.randomElement(&random, width, 3000) }
+            let model = Array(elements[removed...])
+            let bytes = model.joined().reduce(2000) { $0 + $1.count + 12 }
+            for change in changes {
+                var tree = CountedTree(width: width, pageBytes: 1 << 20)
+                for element in elements { Self.with(element) { tree.append($0, $1) } }
+                for _ in 0..<removed { tree.remove(at: 0) }
+                #expect(tree.memoryBytes <= bytes * 5 / 4 + min(bytes, 1 << 16), "\(tree.memoryBytes) for \(bytes)")
+                #expect(Self.contents(tree) == model)
+                let copy = tree.copy()
+                var expected = CountedTree(width: width)
+                for element in model { Self.with(element) { expected.append($0, $1) } }
+                change(&tree, model.count / 2)
+                change(&expected, model.count / 2)
+                #expect(Self.contents(tree) == Self.contents(expected))
+                #expect(Self.contents(copy) == model)
+                while !tree.isEmpty { tree.remove(at: 0) }
+                tree.checkInvariants()
+            }
+        }
+    }
+
     /// What looks like an integer comes back as the bytes that were put in.
     @Test func givesBackTheSameBytes() {
         var tree = CountedTree(width: 2)

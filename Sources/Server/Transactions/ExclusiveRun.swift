@@ -111,6 +111,7 @@ extension LoopWorker {
     private func step(_ run: ExclusiveRun) -> Bool {
         let command = run.commands[run.next]
         let record = begin(command, run.session)
+        var began = Ticks.now()
         if let failure = run.faults?.firstFailure {
             run.reply.pointee.error(ErrorText.readFailed(failure))
         } else {
@@ -124,7 +125,7 @@ extension LoopWorker {
             run.faults = nil
         }
         run.late = nil
-        finish(command, run.session, record)
+        finish(command, run.session, record, &began)
         return true
     }
 

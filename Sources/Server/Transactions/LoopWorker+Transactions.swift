@@ -18,7 +18,6 @@ extension LoopWorker {
     struct QueuedStart {
         let start: Int
         let errors: Int
-        let began: UInt64
     }
 
     /// A command of a client in MULTI that has passed the gates: queues it, or runs the queue. False: EXEC is parked.
@@ -135,6 +134,7 @@ extension LoopWorker {
         let exec = session.lastCommand.load(ordering: .relaxed)
         if session.replyMode == .on { context.pointee.reply.pointee.array(commands.count) }
         context.pointee.isInTransaction = true
+        var began = Ticks.now()
         for (number, command) in commands.enumerated() {
             let record = begin(command, session)
             preparation.pointee.takeKeys(ofCommand: number, &context.pointee)
@@ -143,7 +143,7 @@ extension LoopWorker {
             remember(session, command.entry)
             precondition(
                 context.pointee.request == nil, "\(command.entry.pointee.fullName) asked for something under locks")
-            finish(command, session, record)
+            finish(command, session, record, &began)
         }
         context.pointee.isInTransaction = false
         session.lastCommand.store(exec, ordering: .relaxed)
@@ -157,18 +157,21 @@ extension LoopWorker {
         context.pointee.database = session.database.load(ordering: .relaxed)
         session.lastCommand.store(command.entry.pointee.number, ordering: .relaxed)
         let reply = context.pointee.reply
-        return QueuedStart(start: reply.pointee.count, errors: reply.pointee.errorCount, began: Ticks.now())
+        return QueuedStart(start: reply.pointee.count, errors: reply.pointee.errorCount)
     }
 
-    /// Counts the command as Redis counts one that came by itself; its errors are not EXEC's.
-    func finish(_ command: QueuedCommand, _ session: ClientSession, _ record: QueuedStart) {
+    /// Counts the command as Redis counts one that came by itself; its errors are not EXEC's. `began`: in ticks;
+    /// becomes the time at which the next one begins.
+    func finish(_ command: QueuedCommand, _ session: ClientSession, _ record: QueuedStart, _ began: inout UInt64) {
         let reply = context.pointee.reply
         let failed = reply.pointee.errorCount != record.errors
         if failed {
             core.errorCounts.count(reply.pointee.lastErrorCode.array)
             reply.pointee.errorCount = record.errors
         }
-        let duration = core.ticks.nanoseconds(from: record.began, to: Ticks.now())
+        let ended = Ticks.now()
+        let duration = core.ticks.nanoseconds(from: began, to: ended)
+        began = ended
         account(session, command.entry, duration, failed: failed)
         // CLIENT REPLY as part of a transaction takes effect at once, in the middle of EXEC's reply.
         if session.replyMode == .off || session.replyMode == .skipping { reply.pointee.truncate(to: record.start) }

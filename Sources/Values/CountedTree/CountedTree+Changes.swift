@@ -140,7 +140,11 @@ extension CountedTree {
     private mutating func removeElements(_ elements: Int, _ row: Node, _ slot: Int, at offset: Int) {
         guard elements < row.counts[slot] else { return dropPages(row, slot..<slot + 1) }
         let entries = elements * width
-        change(row, slot, by: -elements) { page in page.remove(offset, entries: entries) }
+        if offset == row.pages[slot].listpack.first {
+            changePage(row, slot, by: -elements) { page in page.removeFirst(entries) }
+        } else {
+            change(row, slot, by: -elements) { page in page.remove(offset, entries: entries) }
+        }
         joinIfSmall(row, slot)
     }
 
@@ -220,8 +224,15 @@ extension CountedTree {
     /// Changes a page that has `elements` more elements afterwards.
     @inline(__always)
     mutating func change(_ row: Node, _ slot: Int, by elements: Int, _ body: (inout Listpack) -> Void) {
+        changePage(row, slot, by: elements) { page in page.change(body) }
+    }
+
+    @inline(__always)
+    private mutating func changePage(
+        _ row: Node, _ slot: Int, by elements: Int, _ body: (inout CountedTreePage) -> Void
+    ) {
         let before = row.pages[slot].memoryBytes
-        row.pages[slot].change(body)
+        body(&row.pages[slot])
         memoryBytes += row.pages[slot].memoryBytes - before
         guard elements != 0 else { return }
         row.counts[slot] += elements
@@ -323,8 +334,8 @@ extension CountedTree {
     /// Appends the page behind `slot` to the one there.
     private mutating func join(_ row: Node, _ slot: Int) {
         expandPage(row, slot + 1)
-        let behind = row.pages[slot + 1].listpack
-        change(row, slot, by: 0) { page in page.append(contentsOf: behind) }
+        let behind = row.pages[slot + 1]
+        change(row, slot, by: 0) { page in page.append(contentsOf: behind.listpack) }
         row.pages[slot].forgetAttempt()
         row.counts[slot] += row.counts[slot + 1]
         memoryBytes -= behind.memoryBytes

@@ -1,13 +1,20 @@
 import CShims
 
-/// What a row of a `CountedTree` has for a page: a listpack, or one that is compressed. A pointer, whose lowest bits
-/// say which of them it leads to; the allocator's blocks begin at multiples of 8.
+/// What a row of a `CountedTree` has for a page: a listpack, or one that is compressed.
+///
+/// One word: the address of the block (the allocator's begin at multiples of 8, and below 2^48); in its lowest bits
+/// what the block holds, and in its upper 16 where in there the listpack begins. Elements that are removed from the
+/// front leave a gap. The others are moved when it is larger than what they take, so that emptying a page from its
+/// front moves each byte about once.
 struct CountedTreePage: @unchecked Sendable {
     // @unchecked: a pointer without rights; the owner's lock guards what it points to.
     private var bits: UInt
 
     private static let compressed: UInt = 1
     private static let incompressible: UInt = 2
+    private static let gapShift: UInt = 48
+    private static let mostGap = 0xffff
+    private static let address: UInt = (1 << gapShift - 1) & ~(compressed | incompressible)
 
     @inline(__always)
     init(_ listpack: Listpack) { bits = UInt(bitPattern: listpack.base) }
@@ -22,22 +29,26 @@ struct CountedTreePage: @unchecked Sendable {
     var isIncompressible: Bool { bits & Self.incompressible != 0 }
 
     @inline(__always)
-    private var base: UnsafeMutableRawPointer {
-        // Made of a block's address and the two bits taken off here: never zero.
-        UnsafeMutableRawPointer(bitPattern: bits & ~(Self.compressed | Self.incompressible)).unsafelyUnwrapped
+    private var block: UnsafeMutableRawPointer {
+        // Made of a block's address, to which the bits that are taken off here were added: never zero.
+        UnsafeMutableRawPointer(bitPattern: bits & Self.address).unsafelyUnwrapped
     }
 
-    /// The listpack of a page that isn't compressed.
+    /// Bytes of the block in front of the listpack.
+    @inline(__always)
+    private var gap: Int { Int(bits >> Self.gapShift) }
+
+    /// The listpack of a page that isn't compressed, to be read.
     @inline(__always)
     var listpack: Listpack {
         precondition(!isCompressed, "a compressed page where a listpack was expected")
-        return Listpack(owning: base)
+        return Listpack(owning: block + gap)
     }
 
     /// The other form.
     var compressedListpack: CompressedListpack {
         precondition(isCompressed, "a listpack where a compressed page was expected")
-        return CompressedListpack(owning: base)
+        return CompressedListpack(owning: block)
     }
 
     /// Bytes of the listpack, compressed or not.
@@ -46,9 +57,13 @@ struct CountedTreePage: @unchecked Sendable {
 
     /// Bytes that the allocator sets aside.
     @inline(__always)
-    var memoryBytes: Int { isCompressed ? compressedListpack.memoryBytes : listpack.memoryBytes }
+    var memoryBytes: Int {
+        isCompressed ? compressedListpack.memoryBytes : firn_allocation_size(gap + listpack.totalBytes)
+    }
 
-    func free() { if isCompressed { compressedListpack.free() } else { listpack.free() } }
+    func free() {
+        if isCompressed { compressedListpack.free() } else { firn_deallocate(block, gap + listpack.totalBytes) }
+    }
 
     /// An independent copy, in the same form.
     func copy() -> CountedTreePage {
@@ -59,19 +74,46 @@ struct CountedTreePage: @unchecked Sendable {
     @inline(__always)
     mutating func change(_ body: (inout Listpack) -> Void) {
         if isCompressed { expand() }
+        if gap > 0 { closeGap(to: listpack) }
         var listpack = self.listpack
         body(&listpack)
         bits = UInt(bitPattern: listpack.base) | bits & Self.incompressible
     }
 
+    /// Removes the first `entries` entries, of more; a compressed one is expanded for good. O(entries), on average.
+    mutating func removeFirst(_ entries: Int) {
+        if isCompressed { expand() }
+        let rest = listpack.cutFront(entries)
+        let gap = rest.base - block
+        if gap <= min(rest.totalBytes, Self.mostGap) {
+            bits = bits & (1 << Self.gapShift - 1) | UInt(gap) << Self.gapShift
+        } else {
+            closeGap(to: rest)
+        }
+    }
+
+    /// Moves the listpack, which begins at `rest` now, to the front of a block of its size.
+    private mutating func closeGap(to rest: Listpack) {
+        let (old, bytes) = (block, rest.totalBytes)
+        let held = rest.base - old + bytes
+        var fresh = old
+        if firn_allocation_size(bytes) == firn_allocation_size(held) {
+            memmove(old, rest.base, bytes)
+        } else {
+            fresh = firn_allocate(bytes)
+            memcpy(fresh, rest.base, bytes)
+            firn_deallocate(old, held)
+        }
+        bits = UInt(bitPattern: fresh) | bits & Self.incompressible
+    }
+
     /// Compresses a listpack, or marks it as one that can't be.
     mutating func compress() {
-        let listpack = self.listpack
         guard let page = CompressedListpack(listpack) else {
             bits |= Self.incompressible
             return
         }
-        listpack.free()
+        free()
         self = CountedTreePage(page)
     }
 

@@ -1,5 +1,4 @@
 import Bytes
-import CShims
 import Synchronization
 
 // A hash in one of two forms:
@@ -16,34 +15,11 @@ import Synchronization
 public final class HashValue: CollectionValue, @unchecked Sendable {
     // @unchecked: as its superclass.
 
-    /// What a small hash whose fields don't expire shall have no room for: the pages, and the times of fields.
-    private final class Rest {
-        var hash: PagedHash
-        /// Whether the pairs are in `hash`, not in the listpack.
-        var isPaged: Bool
-        var times: SortedSetValue?
-
-        init(isPaged: Bool) {
-            hash = PagedHash(width: 2)
-            self.isPaged = isPaged
-        }
-
-        init(_ hash: consuming PagedHash) {
-            self.hash = hash
-            isPaged = true
-        }
-    }
-
-    /// The packed form; empty and freed once there are `pages`.
-    private var packed: Listpack
-    private var rest: Rest?
-    /// Whether the listpack belongs to a record again: nothing is left in here.
-    private var isEmptied = false
-
-    private var pages: Rest? {
-        guard let rest, rest.isPaged else { return nil }
-        return rest
-    }
+    /// The packed form; nil in the other.
+    private var packed: Listpack?
+    /// The paged form; nil in the other.
+    private var pages: PagedHash?
+    private var times: SortedSetValue?
 
     /// A listpack is never made larger: its sizes are 32 bits wide.
     private static let packedBytesLimit = 1 << 30
@@ -73,60 +49,52 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
         super.init()
     }
 
-    private convenience init(_ pages: Rest) {
-        self.init()
-        packed.free()
-        rest = pages
+    /// Takes over the pairs of a paged form.
+    private init(_ pages: consuming PagedHash) {
+        self.pages = consume pages
+        super.init()
     }
 
-    deinit {
-        if pages == nil, !isEmptied { packed.free() }
-    }
+    deinit { packed?.free() }
 
     // MARK: As a collection
 
     public override class var valueType: ValueType { .hash }
 
     public override var encodingName: StaticString {
-        guard let rest else { return "listpack" }
-        return rest.isPaged ? "hashtable" : "listpackex"
+        guard packed != nil else { return "hashtable" }
+        return times == nil ? "listpack" : "listpackex"
     }
 
-    public override func prefetch(_ field: ByteSlice) { pages?.hash.prefetch(field) }
+    public override func prefetch(_ field: ByteSlice) { pages?.prefetch(field) }
 
-    public override var count: Int { pages?.hash.count ?? packed.count / 2 }
+    public override var count: Int { packed.map { $0.count / 2 } ?? pages?.count ?? 0 }
 
     public override var memoryBytes: Int {
-        guard let rest else { return packed.memoryBytes }
-        return objectBytes + (rest.isPaged ? 0 : packed.memoryBytes)
-            + firn_block_size(Unmanaged.passUnretained(rest).toOpaque()) + rest.hash.memoryBytes
-            + (rest.times?.standingBytes ?? 0)
+        if let packed, times == nil { return packed.memoryBytes }
+        return objectBytes + (packed?.memoryBytes ?? pages?.memoryBytes ?? 0) + (times?.standingBytes ?? 0)
     }
 
-    override var isOneBlock: Bool { rest == nil }
+    private static let ownBytes = blockBytes(HashValue())
+    override var objectBytes: Int { Self.ownBytes }
+
+    override var isOneBlock: Bool { packed != nil && times == nil }
 
     override func takeBlock() -> PackedBlock? {
-        guard rest == nil, !isEmptied else { return nil }
-        isEmptied = true
+        guard let packed, times == nil else { return nil }
+        self.packed = nil
         return PackedBlock(base: packed.base, type: .hash)
     }
 
     public override func copy() -> CollectionValue {
-        let result = pages.map { HashValue(Rest($0.hash.copy())) } ?? HashValue(taking: packed.copy())
-        result.expiries = rest?.times?.duplicate()
+        let result = packed.map { HashValue(taking: $0.copy()) } ?? HashValue(pages?.copy() ?? PagedHash(width: 2))
+        result.times = times?.duplicate()
         return result
     }
 
     public override var expiries: SortedSetValue? {
-        get { rest?.times }
-        set {
-            if newValue == nil, rest?.isPaged != true {
-                rest = nil
-            } else {
-                if rest == nil { rest = Rest(isPaged: false) }
-                rest?.times = newValue
-            }
-        }
+        get { times }
+        set { times = newValue }
     }
 
     public override func hasMember(_ member: ByteSlice) -> Bool { find(member) != nil }
@@ -139,24 +107,18 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
     // MARK: Reading
 
     /// The packed form's listpack, which stays this value's; nil in the paged form.
-    public var listpack: Listpack? { pages == nil ? packed : nil }
+    public var listpack: Listpack? { packed }
 
     /// The pair with this field, or nil.
     public func find(_ field: ByteSlice) -> Pair? {
-        if let pages {
-            guard let place = pages.hash.find(field) else { return nil }
-            return Pair(page: place.page, field: place.offset)
-        }
-        guard let offset = packed.find(field, stride: 2) else { return nil }
-        return Pair(page: packed, field: offset)
+        if let packed { return packed.find(field, stride: 2).map { Pair(page: packed, field: $0) } }
+        return pages?.find(field).map { Pair(page: $0.page, field: $0.offset) }
     }
 
     /// Calls `body` with all pairs. `body` returns whether to go on.
     public func forEach<E: Error>(_ body: (Pair) throws(E) -> Bool) throws(E) {
-        if let pages {
-            try pages.hash.forEach { (page, at) throws(E) -> Bool in
-                try body(Pair(page: page, field: at))
-            }
+        guard let packed else {
+            try pages?.forEach { (page, at) throws(E) -> Bool in try body(Pair(page: page, field: at)) }
             return
         }
         var at = packed.first
@@ -168,8 +130,8 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
 
     /// As `PagedHash.scan`; the packed form is seen whole, whatever the cursor.
     public func scan(_ cursor: UInt64, atLeast count: Int, _ body: (Pair) -> Void) -> UInt64 {
-        if let pages {
-            return pages.hash.scan(cursor, atLeast: count) { body(Pair(page: $0, field: $1)) }
+        if packed == nil {
+            return pages?.scan(cursor, atLeast: count) { body(Pair(page: $0, field: $1)) } ?? 0
         }
         forEach { pair in
             body(pair)
@@ -180,10 +142,7 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
 
     /// A pair drawn with equal chances, `draw(n)` being a number below n; nil if there is none.
     public func random(_ draw: (Int) -> Int) -> Pair? {
-        if let pages {
-            guard let place = pages.hash.random(draw) else { return nil }
-            return Pair(page: place.page, field: place.offset)
-        }
+        guard let packed else { return pages?.random(draw).map { Pair(page: $0.page, field: $0.offset) } }
         guard !packed.isEmpty else { return nil }
         return Pair(page: packed, field: packed.offset(of: 2 * draw(packed.count / 2)))
     }
@@ -193,24 +152,27 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
     /// Gives `field` a value; its expiry goes unless `keepsExpiry`. Returns whether it is new.
     @discardableResult
     public func set(_ field: ByteSlice, _ value: ByteSlice, keepsExpiry: Bool = false) -> Bool {
-        if rest != nil, !keepsExpiry { forgetExpiry(of: field) }
-        if pages == nil, !isPackable(field, value) { unpack() }
-        guard let pages else { return setPacked(field, value) }
-        if let place = pages.hash.find(field) {
-            pages.hash.replaceValue(at: place, with: value)
+        if times != nil, !keepsExpiry { forgetExpiry(of: field) }
+        if let packed {
+            if isPackable(packed, field, value) { return setPacked(packed, field, value) }
+            unpack()
+        }
+        if let place = pages?.find(field) {
+            pages?.replaceValue(at: place, with: value)
             return false
         }
-        pages.hash.insert(field, value)
+        pages?.insert(field, value)
         return true
     }
 
-    private func isPackable(_ field: ByteSlice, _ value: ByteSlice) -> Bool {
+    private func isPackable(_ packed: Listpack, _ field: ByteSlice, _ value: ByteSlice) -> Bool {
         let limit = CollectionLimits.hashValueBytes.load(ordering: .relaxed)
         return field.count <= limit && value.count <= limit
             && packed.totalBytes + field.count + value.count + 2 * Self.entryOverhead <= Self.packedBytesLimit
     }
 
-    private func setPacked(_ field: ByteSlice, _ value: ByteSlice) -> Bool {
+    private func setPacked(_ packed: Listpack, _ field: ByteSlice, _ value: ByteSlice) -> Bool {
+        var packed = packed
         let old = packed.find(field, stride: 2)
         if let old {
             packed.replace(packed.next(old), with: value)
@@ -218,6 +180,7 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
             packed.append(field)
             packed.append(value)
         }
+        self.packed = packed
         if packed.count / 2 > CollectionLimits.hashEntries.load(ordering: .relaxed) { unpack() }
         return old == nil
     }
@@ -225,33 +188,33 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
     /// Removes `field`. Returns whether it was there.
     @discardableResult
     public func remove(_ field: ByteSlice) -> Bool {
-        if rest != nil { forgetExpiry(of: field) }
-        if let pages { return pages.hash.remove(field) }
+        if times != nil { forgetExpiry(of: field) }
+        guard let packed else { return pages?.remove(field) ?? false }
         guard let at = packed.find(field, stride: 2) else { return false }
-        packed.remove(at, entries: 2)
+        self.packed?.remove(at, entries: 2)
         return true
     }
 
     /// Goes over to the paged form. O(bytes).
     public func unpack() {
-        guard pages == nil else { return }
-        let fresh = Rest(isPaged: true)
+        guard let packed else { return }
+        pages = PagedHash(width: 2)
         forEach { pair in
             pair.page.withBytes(pair.field) { field in
-                pair.page.withBytes(pair.value) { value in fresh.hash.insert(field, value) }
+                pair.page.withBytes(pair.value) { value in pages?.insert(field, value) }
             }
             return true
         }
         packed.free()
-        fresh.times = rest?.times
-        rest = fresh
+        self.packed = nil
     }
 
     // MARK: For tests
 
     /// Traps unless the structures agree. O(bytes).
     public func checkInvariants() {
-        if let pages { return pages.hash.checkInvariants() }
+        pages?.checkInvariants()
+        guard let packed else { return }
         precondition(ListpackCheck.isValid(packed.bytes), "a damaged listpack")
         precondition(packed.count % 2 == 0, "\(packed.count) entries")
     }

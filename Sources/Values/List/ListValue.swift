@@ -60,6 +60,9 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
 
     public override var memoryBytes: Int { page?.memoryBytes ?? objectBytes + (tree?.memoryBytes ?? 0) }
 
+    private static let ownBytes = blockBytes(ListValue())
+    override var objectBytes: Int { Self.ownBytes }
+
     override var isOneBlock: Bool { page != nil }
 
     override func takeBlock() -> PackedBlock? {

@@ -280,6 +280,19 @@ public struct Listpack: @unchecked Sendable {
         return removed
     }
 
+    /// The listpack without its first `entries` entries, of more. It begins further on in the same block, where its
+    /// header overwrites what it no longer has; this one is no longer valid. O(entries).
+    func cutFront(_ entries: Int) -> Listpack {
+        let at = advance(first, by: entries)
+        precondition(at < end, "all entries, or more, were to be removed")
+        let known = storedCount
+        let rest = Listpack(owning: base + at - Self.headerBytes)
+        let bytes = totalBytes - (at - Self.headerBytes)
+        rest.totalBytes = bytes
+        rest.storeCount(known == Self.unknownCount ? known : known - entries)
+        return rest
+    }
+
     /// Moves the entries from `at` on to a new listpack, which is returned.
     public mutating func split(_ at: Int) -> Listpack {
         var behind = Listpack()

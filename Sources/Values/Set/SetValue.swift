@@ -54,6 +54,9 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
         return objectBytes + (integers?.memoryBytes ?? table?.memoryBytes ?? 0) + (times?.standingBytes ?? 0)
     }
 
+    private static let ownBytes = blockBytes(SetValue())
+    override var objectBytes: Int { Self.ownBytes }
+
     override var isOneBlock: Bool { integers != nil && times == nil }
 
     override func takeBlock() -> PackedBlock? {

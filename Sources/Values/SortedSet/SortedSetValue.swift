@@ -54,6 +54,7 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
 
     public override class var valueType: ValueType { .zset }
     public override var encodingName: StaticString { list == nil ? "skiplist" : "listpack" }
+
     public override func prefetch(_ member: ByteSlice) { index?.scores.prefetch(member) }
 
     public override var count: Int { elements }
@@ -62,6 +63,9 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
         if let list, times == nil { return list.memoryBytes }
         return objectBytes + (list?.memoryBytes ?? 0) + (index?.memoryBytes ?? 0) + (times?.standingBytes ?? 0)
     }
+
+    private static let ownBytes = blockBytes(SortedSetValue())
+    override var objectBytes: Int { Self.ownBytes }
 
     override var isOneBlock: Bool { list != nil && times == nil }
 

@@ -46,6 +46,9 @@ public final class StreamValue: CollectionValue, @unchecked Sendable {
 
     public override var memoryBytes: Int { objectBytes + pages.memoryBytes + pageBytes + ledger.bytes }
 
+    private static let ownBytes = blockBytes(StreamValue())
+    override var objectBytes: Int { Self.ownBytes }
+
     public override func copy() -> CollectionValue {
         let result = StreamValue()
         result.lastID = lastID
