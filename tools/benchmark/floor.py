@@ -59,9 +59,10 @@ def run(options):
     try:
         for server in servers:
             started.append(server.__enter__())
-        for server in (*ours, peer):
-            fill(server, 32)
         for number in range(options.rounds):
+            for server in (*ours, peer):
+                server.renew()
+                fill(server, 32)
             for pipeline, requests in REQUESTS.items():
                 for operation in ("get", "set"):
                     for server in turned(servers, number):

@@ -83,6 +83,12 @@ class Server:
         self.stop(graceful=False)
         raise ServerError(f"{self.name} gave no reply within {limit_seconds} s; its log ends:\n{text}")
 
+    def renew(self):
+        """A new process, without data. Which pages of memory a process gets makes some 10 % (one binary with itself),
+        so that each round has its own."""
+        self.stop(graceful=False)
+        self.start()
+
     @property
     def pid(self):
         return self.process.pid
@@ -122,6 +128,9 @@ class Running:
 
     def __exit__(self, *_):
         pass
+
+    def renew(self):
+        """It isn't ours to end."""
 
     def client(self, timeout=600.0):
         return Client(self.port, self.host, timeout)

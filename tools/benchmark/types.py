@@ -117,6 +117,8 @@ def speed(options, servers):
     known = {row[0]: row[1] is None or client.call("COMMAND", "INFO", row[1][0])[0] is not None for row in ROWS}
     client.close()
     for number in range(options.rounds):
+        for server in servers:
+            server.renew()
         for row in ROWS:
             for pipeline in (1, 16) if known[row[0]] else ():
                 for server in turned(servers, number):
