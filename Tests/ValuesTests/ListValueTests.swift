@@ -78,7 +78,13 @@ import Testing
         case 8 where !model.isEmpty:
             let number = random.below(min(4, model.count)) + 1
             #expect(list.span(number, from: end).count == number)
-            list.remove(number, from: end)
+            if number == 1 {
+                var popped: [UInt8]?
+                list.pop(end) { popped = $0.array }
+                #expect(popped == (end == .left ? model.first : model.last))
+            } else {
+                list.remove(number, from: end)
+            }
             if end == .left { model.removeFirst(number) } else { model.removeLast(number) }
         default:
             let start = random.below(model.count + 1)

@@ -93,8 +93,9 @@ extension ListCommands {
         _ keyspace: inout LockedKeyspace, _ reply: UnsafeMutablePointer<ReplyWriter>, _ key: KeyRef,
         _ entry: Entry, _ list: ListValue, _ end: ListEnd
     ) {
-        list.withElement(at: end == .left ? 0 : list.count - 1) { reply.pointee.bulk($0) }
-        keyspace.changeOrRemove(entry, list, key, .list, end.popEvent) { $0.remove(1, from: end) }
+        keyspace.changeOrRemove(entry, list, key, .list, end.popEvent) { list in
+            list.pop(end) { reply.pointee.bulk($0) }
+        }
     }
 
     /// Replies an array of up to `wanted` elements from an end and removes them.

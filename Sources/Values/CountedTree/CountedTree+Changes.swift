@@ -110,6 +110,19 @@ extension CountedTree {
         removeSubrange(index..<index + 1)
     }
 
+    /// Removes the first element, or the last, after `body` has seen its page and its offset in there. There must be
+    /// one.
+    mutating func removeEnd(isFirst: Bool, _ body: (Listpack, Int) -> Void) {
+        precondition(count > 0, "an end of a tree without elements")
+        let row = isFirst ? firstRow : lastRow
+        let slot = isFirst ? 0 : row.entries - 1
+        expandPage(row, slot)
+        let page = row.pages[slot].listpack
+        let offset = isFirst ? page.first : back(page, page.end)
+        body(page, offset)
+        removeElements(1, row, slot, at: offset)
+    }
+
     /// Removes the elements of `range`. O(log n + pages removed).
     public mutating func removeSubrange(_ range: Range<Int>) {
         precondition(range.lowerBound >= 0 && range.upperBound <= count, "elements \(range) of \(count)")

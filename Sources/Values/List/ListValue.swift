@@ -281,6 +281,20 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
         settle(around: index, pagesBefore: before)
     }
 
+    /// Removes the element at an end, which must be there, after `body` has seen it. O(1), on average.
+    public func pop(_ end: ListEnd, _ body: (ByteSlice) -> Void) {
+        guard var page else {
+            let before = pageCount
+            tree?.removeEnd(isFirst: end == .left) { page, at in page.withBytes(at, body) }
+            if pageCount != before { expandEnds() }
+            return
+        }
+        let at = end == .left ? page.first : page.last
+        page.withBytes(at, body)
+        page.remove(at)
+        self.page = page
+    }
+
     public func removeSubrange(_ range: Range<Int>) {
         guard var page else {
             let before = pageCount
