@@ -73,7 +73,7 @@ var targets: [Target] = [
         name: "Histories", dependencies: ["Bytes", "RESP", "StorageFaulty", "Values"],
         path: "Tests/Histories", swiftSettings: optimised),
     tests("Bytes", ["Bytes", "CShims"]),
-    tests("Platform", ["Platform"]),
+    tests("Platform", ["Platform", "CShims"]),
     tests("RDB", ["RDB", "Bytes", "Values"]),
     tests("Telemetry", ["Telemetry", "Bytes", "Platform"]),
     tests(
@@ -118,6 +118,18 @@ if !sanitizing {
         .executableTarget(
             name: "firn-server", dependencies: ["Configuration", "Server"],
             path: "Sources/firn-server", swiftSettings: optimised),
+        .executableTarget(
+            name: "inspect",
+            dependencies: [
+                "Bytes", "Platform", "Values", "Storage", "Keyspace", "RDB", "Persistence", "StorageRocksDB",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Sources/inspect", swiftSettings: optimised),
+        tests(
+            "inspect",
+            [
+                "inspect", "Bytes", "Values", "Storage", "StorageMemory", "StorageRocksDB", "Keyspace", "Persistence",
+            ]),
         .executableTarget(
             name: "firn-faulty-server",
             dependencies: ["Configuration", "Storage", "StorageFaulty", "Server"],

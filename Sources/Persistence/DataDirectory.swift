@@ -28,7 +28,7 @@ public enum DirectoryError: Error, Sendable, CustomStringConvertible {
 /// The flash directory, locked for this process.
 public final class DataDirectory: Sendable {
     public let path: String
-    private let lock: Lock
+    private let lock: Lock?
 
     /// Holds the lock file open.
     private struct Lock: ~Copyable, Sendable {
@@ -83,7 +83,44 @@ public final class DataDirectory: Sendable {
         }
     }
 
-    private init(path: String, lock: consuming Lock) {
+    /// What a directory says of its data: the seal, or why there is none.
+    public enum Found: Sendable {
+        case sealed(Seal)
+        case unsealed(reason: String)
+    }
+
+    /// Opens a directory to be read only, and changes nothing in it. No server may have it open. A copy may lack the
+    /// lock file.
+    public static func read(_ path: String) throws(DirectoryError) -> (directory: DataDirectory, found: Found) {
+        do {
+            guard FileSystem.exists(path + "/FIRN") else {
+                throw DirectoryError.foreign("\(path) is no flash directory: it has no file FIRN")
+            }
+            let stamp = try contents(path + "/FIRN")
+            guard stamp == Array(Self.stamp.utf8) else {
+                throw DirectoryError.foreign(
+                    "\(path) has another layout: \(String(decoding: stamp.prefix(80), as: UTF8.self))")
+            }
+            var directory = DataDirectory(path: path, lock: nil)
+            if FileSystem.exists(path + "/LOCK") {
+                let file = try File(path + "/LOCK", .read)
+                guard try file.tryLock() else { throw DirectoryError.locked(path) }
+                directory = DataDirectory(path: path, lock: Lock(file: file))
+            }
+            guard FileSystem.exists(directory.sealPath) else {
+                return (directory, .unsealed(reason: "it was not sealed by a shutdown"))
+            }
+            return (directory, .sealed(try Seal(try contents(directory.sealPath))))
+        } catch let error as SystemError {
+            throw .system(error)
+        } catch let error as DirectoryError {
+            throw error
+        } catch {
+            throw .foreign("\(error)")
+        }
+    }
+
+    private init(path: String, lock: consuming Lock?) {
         self.path = path
         self.lock = lock
     }

@@ -12,7 +12,7 @@ import Testing
         "StorageMemory": 4, "StorageRocksDB": 4, "StorageFaulty": 4,
         "Commands": 5, "Tiering": 5, "Persistence": 5,
         "Replication": 6, "Scripting": 6,
-        "Server": 7, "firn-server": 8, "loadgen": 8,
+        "Server": 7, "firn-server": 8, "loadgen": 8, "inspect": 8,
     ]
     /// What every target may import of the toolchain. Foundation is for tests and manifests only (STYLE 20).
     static let system: Set<String> = ["Glibc", "Synchronization", "Swift"]

@@ -22,6 +22,8 @@ public struct RocksDBOptions: Sendable, Equatable {
     /// Such a value is not rewritten by compactions, but costs a second device access per read, and a walk over keys
     /// alone reads it too (RocksDB 7.8 can't leave it out). So pages and small strings stay in the tree.
     public var blobBytes: UInt64 = 8192
+    /// Changes nothing in the directory, which must hold a database; every write throws. To be released, not closed.
+    public var isReadOnly = false
     /// RocksDB's option-string syntax ("a=b;block_based_table_factory={c=d}"): options of the database, the column
     /// family and the tables, over everything above.
     public var userOptions = ""
@@ -36,7 +38,7 @@ public struct RocksDBOptions: Sendable, Equatable {
                     block_cache_bytes: blockCacheBytes, memtable_bytes: memtableBytes,
                     io_limit_bytes_per_second: ioLimitBytesPerSecond, compression: compression,
                     direct_reads: directReads ? 1 : 0, max_open_files: maxOpenFiles, background_jobs: backgroundJobs,
-                    blob_bytes: blobBytes, user_options: user)
+                    blob_bytes: blobBytes, read_only: isReadOnly ? 1 : 0, user_options: user)
                 return withUnsafePointer(to: &shim, body)
             }
         }

@@ -81,6 +81,13 @@ namespace {
 /// What a Resume writes beside the memtables: a table's index and filter, a new log and manifest.
 constexpr uint64_t kResumeBytes = 1 << 20;
 
+/// For who must not write into the directory: without a log of ours RocksDB makes one there.
+class NoLog : public rocksdb::Logger {
+ public:
+  using rocksdb::Logger::Logv;
+  void Logv(const char *, va_list) override {}
+};
+
 /// How often it is looked whether a flush has come to its end, and asked for it again.
 constexpr auto kFlushPoll = std::chrono::milliseconds(1);
 constexpr int kPollsPerFlush = 1000;
@@ -168,13 +175,18 @@ firn_rocksdb_status firn_rocksdb_open(const char *directory, const firn_rocksdb_
     handle->watcher = std::make_shared<Watcher>();
     handle->statistics = rocksdb::CreateDBStatistics();
     handle->statistics->set_stats_level(rocksdb::StatsLevel::kExceptHistogramOrTimers);
-    if (!options.info_log) options.info_log = MakeInfoLog(directory);
+    if (from->read_only) {
+      options.info_log = std::make_shared<NoLog>();
+    } else if (!options.info_log) {
+      options.info_log = MakeInfoLog(directory);
+    }
     options.info_log->SetInfoLogLevel(options.info_log_level);
     options.listeners.push_back(handle->watcher);
     options.compaction_filter_factory = MakeDeadRangeFilters(handle->dead);
     options.statistics = handle->statistics;
     rocksdb::DB *db = nullptr;
-    s = rocksdb::DB::Open(options, directory, &db);
+    s = from->read_only ? rocksdb::DB::OpenForReadOnly(options, directory, &db)
+                        : rocksdb::DB::Open(options, directory, &db);
     if (!s.ok()) {
       firn_rocksdb_status failed = Convert(s);
       // RocksDB has no code of its own for a held lock; its message names the file.

@@ -44,29 +44,10 @@ enum Monitoring {
         for index in 0..<arguments.count {
             line.append(0x20)
             let isSecret = session.redactedArguments.contains(index)
-            quote(isSecret ? ByteSlice("(redacted)") : arguments[index], to: &line)
+            line.append(quoted: isSecret ? ByteSlice("(redacted)") : arguments[index])
         }
         line += "\r\n".utf8
         return line.withSlice { SharedBytes(copying: $0) }
-    }
-
-    /// The bytes in quotation marks, those that can't be shown escaped.
-    private static func quote(_ bytes: ByteSlice, to line: inout [UInt8]) {
-        let digits = Array("0123456789abcdef".utf8)
-        line.append(0x22)
-        for byte in bytes.buffer {
-            switch byte {
-            case 0x22, 0x5c: line += [0x5c, byte]
-            case 0x07: line += "\\a".utf8
-            case 0x08: line += "\\b".utf8
-            case 0x09: line += "\\t".utf8
-            case 0x0a: line += "\\n".utf8
-            case 0x0d: line += "\\r".utf8
-            case 0x20...0x7e: line.append(byte)
-            default: line += [0x5c, 0x78, digits[Int(byte >> 4)], digits[Int(byte & 15)]]
-            }
-        }
-        line.append(0x22)
     }
 }
 

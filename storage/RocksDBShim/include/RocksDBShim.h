@@ -74,6 +74,8 @@ typedef struct {
   int32_t background_jobs;
   /// Values from this size on lie in blob files; 0: none does.
   uint64_t blob_bytes;
+  /// Changes nothing in the directory, which must hold a database; every write is refused.
+  int32_t read_only;
   /// RocksDB's option-string syntax; applied over everything else.
   const char *_Nonnull user_options;
 } firn_rocksdb_options;

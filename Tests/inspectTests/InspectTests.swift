@@ -1,0 +1,240 @@
+import Bytes
+import Foundation
+import Keyspace
+import Persistence
+import Storage
+import StorageMemory
+import StorageRocksDB
+import Testing
+import Values
+
+@testable import inspect
+
+/// Records of every type on a provider, and the seal that fits them.
+private struct Fixture {
+    static let generation: UInt32 = 3
+    static let now: Int64 = 1_800_000_000_000
+    let placement = Placement(seed: SipHash(k0: 7, k1: 8))
+    var seal: Seal
+
+    init() {
+        let none = [UInt32](repeating: 0, count: Position.shardCount)
+        let counts = KeyspaceStore.ColdCounts(keys: none, expiring: none, memberExpiring: none)
+        let store = KeyspaceStore(databases: 1, placement: placement, hasProvider: false)
+        seal = Seal(of: store)
+        seal.databases = [Seal.Database(generation: Self.generation, counts: counts)]
+    }
+
+    /// A value of each type; the bytes are shown by `get`.
+    static func values() -> [(type: ValueType, value: CollectionValue, shown: [String])] {
+        let list = ListValue()
+        let set = SetValue()
+        let sorted = SortedSetValue()
+        let hash = HashValue()
+        for text in ["a", "b\n"] {
+            Array(text.utf8).withSlice { bytes in
+                list.push(bytes, .right)
+                set.add(bytes)
+                sorted.set(bytes, text == "a" ? 1.5 : 2)
+                hash.set(bytes, bytes)
+            }
+        }
+        ByteSlice("a").array.withSlice { hash.setExpiry(of: $0, now + 5) }
+        return [
+            (.list, list, ["\"a\"", "\"b\\n\""]), (.set, set, ["\"a\"", "\"b\\n\""]),
+            (.zset, sorted, ["\"a\" 1.5", "\"b\\n\" 2"]),
+            (.hash, hash, ["\"a\" \"a\"  expires at \(now + 5)", "\"b\\n\" \"b\\n\""]),
+        ]
+    }
+
+    mutating func put(_ record: Record, _ batch: inout WriteBatch, isIndexed: Bool = true, isCounted: Bool = true) {
+        let position = placement.position(of: record.key)
+        var name = ByteBuffer()
+        var value = ByteBuffer()
+        FlashKey.record(generation: Self.generation, position: position, key: record.key, into: &name)
+        RecordEncoding.encode(record, into: &value)
+        batch.put(key: name.slice, value: value.slice)
+        guard let head = RecordEncoding.head(value.slice) else { return #expect(Bool(false), "no head") }
+        if let time = head.earliest, isIndexed {
+            var entry = ByteBuffer()
+            FlashKey.expiry(
+                generation: Self.generation, at: time, position: position, key: record.key, into: &entry)
+            batch.put(key: entry.slice, value: .empty)
+        }
+        if isCounted {
+            seal.databases[0].counts.keys[position.shard] += 1
+            if head.expiry != nil { seal.databases[0].counts.expiring[position.shard] += 1 }
+            if head.memberExpiry != nil { seal.databases[0].counts.memberExpiring[position.shard] += 1 }
+        }
+        record.free()
+    }
+
+    static func string(_ key: String, _ value: String, expiry: Int64? = nil) -> Record {
+        Array(key.utf8).withSlice { key in
+            Array(value.utf8).withSlice { Record.string(key: key, value: $0, expiry: expiry) }
+        }
+    }
+
+    /// 40 strings, half of which expire, half of those past due; a collection of each type.
+    mutating func fill() -> WriteBatch {
+        var batch = WriteBatch()
+        for number in 0..<40 {
+            let expiry = number % 2 == 0 ? nil : Self.now + (number % 4 == 1 ? -1 : 1)
+            put(Self.string("user:\(number)", String(repeating: "x", count: number), expiry: expiry), &batch)
+        }
+        for (type, value, _) in Self.values() {
+            let record = Array(type.name.utf8).withSlice { Record.collection(key: $0, value, expiry: nil) }
+            put(record, &batch)
+        }
+        return batch
+    }
+}
+
+@Suite struct InspectTests {
+    private func contents(
+        _ change: (inout Fixture, inout WriteBatch) -> Void = { _, _ in }
+    ) throws -> FlashContents {
+        var fixture = Fixture()
+        var batch = fixture.fill()
+        change(&fixture, &batch)
+        let provider = MemoryProvider()
+        try provider.write(batch)
+        return FlashContents(provider: provider, seal: fixture.seal, state: "sealed")
+    }
+
+    private func problems(
+        _ change: (inout Fixture, inout WriteBatch) -> Void = { _, _ in }
+    ) throws -> [String] {
+        try Verification(contents(change)).problems
+    }
+
+    @Test func countsByTypeAndPrefix() throws {
+        let contents = try contents()
+        #expect(try contents.generations() == [Fixture.generation])
+        #expect(contents.database(of: Fixture.generation) == 0)
+        var census = Census(separator: Array(":".utf8), largest: 2, now: Fixture.now)
+        try contents.forEach(in: Fixture.generation) { entry in
+            census.add(entry)
+            return true
+        }
+        #expect(census.total.keys == 44 && census.total.expiring == 21 && census.total.pastDue == 10)
+        let strings = try #require(census.types[.string])
+        // A value is its head of 5 bytes, 8 of expiry for one in two, and its text of 0 to 39 bytes.
+        #expect(strings.keys == 40 && strings.valueBytes == 40 * 5 + 20 * 8 + 40 * 39 / 2)
+        #expect(census.prefixes[Array("user:".utf8)]?.keys == 40)
+        #expect(census.prefixes[nil]?.keys == 4)
+        #expect(census.largest.map(\.bytes) == census.largest.map(\.bytes).sorted(by: >))
+        let text = census.text(prefixes: 10)
+        #expect(text.contains("\"user:\"") && text.contains("(none)"), "\(text)")
+    }
+
+    @Test func showsValues() throws {
+        let contents = try contents()
+        for (type, _, shown) in Fixture.values() {
+            let value = try Array(type.name.utf8).withSlice { try contents.read($0, generation: Fixture.generation) }
+            let bytes = try #require(value)
+            let record = try #require(
+                Array(type.name.utf8).withSlice { RecordEncoding.decode(key: $0, bytes.slice) })
+            var lines: [String] = []
+            ValueText.lines(of: record) { lines.append($0) }
+            #expect(lines.sorted() == shown.sorted())
+            record.free()
+        }
+        #expect(try Array("nobody".utf8).withSlice { try contents.read($0, generation: Fixture.generation) } == nil)
+        // Without a seal nobody knows where a key belongs.
+        let unsealed = FlashContents(provider: contents.provider, seal: nil, state: "")
+        #expect(try Array("user:7".utf8).withSlice { try unsealed.read($0, generation: Fixture.generation) } != nil)
+        #expect(try unsealed.generation(of: 0) == Fixture.generation)
+        #expect(throws: InspectionError.self) { try unsealed.generation(of: 1) }
+        #expect(throws: InspectionError.self) { try contents.generation(of: 1) }
+    }
+
+    @Test func findsWhatDoesNotFit() throws {
+        #expect(try problems() == [])
+        func expect(_ text: String, _ found: [String], sourceLocation: SourceLocation = #_sourceLocation) {
+            #expect(found.count == 1 && found[0].contains(text), "\(found)", sourceLocation: sourceLocation)
+        }
+        expect("the seal counts 0 keys, there are 1", try problems { fixture, batch in
+            fixture.put(Fixture.string("extra", "x"), &batch, isCounted: false)
+        })
+        expect("the index by time doesn't know", try problems { fixture, batch in
+            fixture.put(Fixture.string("extra", "x", expiry: 5), &batch, isIndexed: false)
+        })
+        expect("stands where another key belongs", try problems { fixture, batch in
+            let position = Position(shard: 5, tag: 1)
+            var name = ByteBuffer()
+        var value = ByteBuffer()
+            FlashKey.record(
+                generation: Fixture.generation, position: position, key: ByteSlice("extra"), into: &name)
+            let record = Fixture.string("extra", "x")
+            RecordEncoding.encode(record, into: &value)
+            record.free()
+            batch.put(key: name.slice, value: value.slice)
+            fixture.seal.databases[0].counts.keys[5] += 1
+        })
+        let damaged = try problems { fixture, batch in
+            let position = fixture.placement.position(of: ByteSlice("list"))
+            var name = ByteBuffer()
+            FlashKey.record(
+                generation: Fixture.generation, position: position, key: ByteSlice("list"), into: &name)
+            batch.put(key: name.slice, value: ByteSlice("\u{21}\0\0\0\0\0nonsense"))
+        }
+        #expect(damaged.contains { $0.contains("key \"list\": has a damaged value of 14 bytes") }, "\(damaged)")
+        // A generation that no database shows is on its way to be removed, and no problem.
+        let flushed = try contents { fixture, _ in
+            fixture.seal.databases[0].generation += 1
+            let none = [UInt32](repeating: 0, count: Position.shardCount)
+            fixture.seal.databases[0].counts = .init(keys: none, expiring: none, memberExpiring: none)
+        }
+        let result = try Verification(flushed)
+        #expect(result.problems == [] && result.leftBehind == 44)
+    }
+
+    /// A directory as a server leaves it, on RocksDB: it is the same afterwards, and not read while a server has it.
+    @Test func leavesTheDirectoryAsItIs() throws {
+        let path = FileManager.default.temporaryDirectory.path + "/firn-inspect-\(UUID().uuidString)"
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        var fixture = Fixture()
+        let batch = fixture.fill()
+        do {
+            let (directory, _) = try DataDirectory.open(path, refusesUnsealed: true)
+            #expect(throws: DirectoryError.self) { try FlashContents(path: path, folder: nil) }
+            let provider = try RocksDBProvider(directory: directory.providerPath)
+            try provider.write(batch)
+            try provider.close()
+            try directory.seal(fixture.seal)
+        }
+        let before = try snapshot(path)
+        do {
+            let contents = try FlashContents(path: path, folder: nil)
+            #expect(contents.state == "sealed by a shutdown")
+            #expect(try Verification(contents).problems == [])
+            #expect(throws: StorageError.self) { try contents.provider.write(batch) }
+        }
+        #expect(try snapshot(path) == before)
+        let aside = path + "/rocksdb.unsealed-1"
+        try FileManager.default.moveItem(atPath: path + "/rocksdb", toPath: aside)
+        #expect(throws: InspectionError.self) { try FlashContents(path: path, folder: nil) }
+        let found = try FlashContents(path: path, folder: "rocksdb.unsealed-1")
+        #expect(found.seal == nil)
+        #expect(try found.generations() == [Fixture.generation])
+        #expect(throws: DirectoryError.self) { try FlashContents(path: path + "/rocksdb.unsealed-1", folder: nil) }
+    }
+
+    /// Every file with its size and the time of its last change.
+    private func snapshot(_ path: String) throws -> [String: String] {
+        var result: [String: String] = [:]
+        for name in try FileManager.default.subpathsOfDirectory(atPath: path) {
+            let attributes = try FileManager.default.attributesOfItem(atPath: path + "/" + name)
+            let date = attributes[.modificationDate].map { "\($0)" } ?? ""
+            result[name] = "\(attributes[.size] ?? 0) \(date)"
+        }
+        return result
+    }
+
+    @Test(arguments: [(0, "0"), (999, "999"), (1000, "1,000"), (-1_234_567, "-1,234,567")])
+    func numbersAreGrouped(number: Int, text: String) { #expect(grouped(number) == text) }
+
+    @Test(arguments: [(0, "0 bytes"), (1023, "1023 bytes"), (1024, "1.0 KiB"), (1_610_612_736, "1.5 GiB")])
+    func bytesAreShort(bytes: Int, text: String) { #expect(bytesText(bytes) == text) }
+}
