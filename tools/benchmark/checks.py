@@ -98,13 +98,20 @@ class Place:
         return done.stdout + done.stderr
 
     def shutdown(self, *words):
-        """SHUTDOWN; waits for the end of the process."""
+        """SHUTDOWN; waits for the end of the process, and looks whether what it leaves fits together."""
         client = Client(self.server.port, timeout=120)
         try:
             client.call("SHUTDOWN", *words)
         except ConnectionError:
             pass
         self.wait()
+        self.inspect()
+
+    def inspect(self):
+        """tools/inspect verify on the directory of a server that has ended."""
+        done = subprocess.run([str(ROOT / ".build/release/inspect"), "verify", self.flash], capture_output=True,
+                              text=True, timeout=120)
+        require(done.returncode == 0, f"inspect verify: {done.stdout[-600:]}{done.stderr[-600:]}")
 
     def wait(self, status=0):
         code = self.server.process.wait(120)
