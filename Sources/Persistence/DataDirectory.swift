@@ -55,7 +55,7 @@ public final class DataDirectory: Sendable {
     public static func open(
         _ path: String, refusesUnsealed: Bool
     ) throws(DirectoryError) -> (directory: DataDirectory, found: Opened) {
-        do {
+        try explained {
             try makeDirectories(path)
             // What a fresh file system has at its root, and what a start that was cut short leaves.
             let names = try FileSystem.names(in: path).filter { $0 != "lost+found" && $0 != "FIRN.new" }
@@ -65,15 +65,16 @@ public final class DataDirectory: Sendable {
                 throw DirectoryError.foreign(
                     "\(path) is not empty and was not made by Firn (found \(names.prefix(3).joined(separator: ", ")))")
             }
-            let found = try contents(path + "/FIRN")
-            guard found == Array(stamp.utf8) else {
-                throw DirectoryError.foreign(
-                    "\(path) has another layout: \(String(decoding: found.prefix(80), as: UTF8.self))")
-            }
-            let file = try File(path + "/LOCK", .update)
-            guard try file.tryLock() else { throw DirectoryError.locked(path) }
-            let directory = DataDirectory(path: path, lock: Lock(file: file))
+            try checkStamp(path)
+            let directory = DataDirectory(path: path, lock: try locked(path, .update))
             return (directory, try directory.examine(refusesUnsealed: refusesUnsealed))
+        }
+    }
+
+    /// Calls `body` and says of what kind its error is.
+    private static func explained<R>(_ body: () throws -> R) throws(DirectoryError) -> R {
+        do {
+            return try body()
         } catch let error as SystemError {
             throw .system(error)
         } catch let error as DirectoryError {
@@ -81,6 +82,20 @@ public final class DataDirectory: Sendable {
         } catch {
             throw .foreign("\(error)")
         }
+    }
+
+    private static func checkStamp(_ path: String) throws {
+        let found = try contents(path + "/FIRN")
+        guard found == Array(stamp.utf8) else {
+            throw DirectoryError.foreign(
+                "\(path) has another layout: \(String(decoding: found.prefix(80), as: UTF8.self))")
+        }
+    }
+
+    private static func locked(_ path: String, _ mode: File.Mode) throws -> Lock {
+        let file = try File(path + "/LOCK", mode)
+        guard try file.tryLock() else { throw DirectoryError.locked(path) }
+        return Lock(file: file)
     }
 
     /// What a directory says of its data: the seal, or why there is none.
@@ -92,31 +107,17 @@ public final class DataDirectory: Sendable {
     /// Opens a directory to be read only, and changes nothing in it. No server may have it open. A copy may lack the
     /// lock file.
     public static func read(_ path: String) throws(DirectoryError) -> (directory: DataDirectory, found: Found) {
-        do {
+        try explained {
             guard FileSystem.exists(path + "/FIRN") else {
                 throw DirectoryError.foreign("\(path) is no flash directory: it has no file FIRN")
             }
-            let stamp = try contents(path + "/FIRN")
-            guard stamp == Array(Self.stamp.utf8) else {
-                throw DirectoryError.foreign(
-                    "\(path) has another layout: \(String(decoding: stamp.prefix(80), as: UTF8.self))")
-            }
-            var directory = DataDirectory(path: path, lock: nil)
-            if FileSystem.exists(path + "/LOCK") {
-                let file = try File(path + "/LOCK", .read)
-                guard try file.tryLock() else { throw DirectoryError.locked(path) }
-                directory = DataDirectory(path: path, lock: Lock(file: file))
-            }
+            try checkStamp(path)
+            let hasLock = FileSystem.exists(path + "/LOCK")
+            let directory = DataDirectory(path: path, lock: hasLock ? try locked(path, .read) : nil)
             guard FileSystem.exists(directory.sealPath) else {
                 return (directory, .unsealed(reason: "it was not sealed by a shutdown"))
             }
             return (directory, .sealed(try Seal(try contents(directory.sealPath))))
-        } catch let error as SystemError {
-            throw .system(error)
-        } catch let error as DirectoryError {
-            throw error
-        } catch {
-            throw .foreign("\(error)")
         }
     }
 

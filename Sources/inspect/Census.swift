@@ -1,4 +1,5 @@
 import Bytes
+import Keyspace
 import Values
 
 /// What a walk over records counts. Memory: an entry per prefix.
@@ -88,7 +89,7 @@ struct Census {
             ]
         }
         let columns = ["keys", "expiring", "past due", "key bytes", "value bytes", "mean", "largest"]
-        var rows = ValueType.all.compactMap { type in types[type].map { row(type.name, $0) } }
+        var rows = ValueType.all.compactMap { type in types[type].map { row("\(type.name)", $0) } }
         if types.count != 1 { rows.append(row("all", total)) }
         var text = table(["type"] + columns, rows)
         if most > 0, !prefixes.isEmpty {
@@ -102,7 +103,7 @@ struct Census {
         }
         if !largest.isEmpty {
             text += "\n" + table(["largest", "type", "value bytes"], largest.map { large in
-                [large.key.withSlice { quoted($0) }, large.type.name, grouped(large.bytes)]
+                [large.key.withSlice { quoted($0) }, "\(large.type.name)", grouped(large.bytes)]
             })
         }
         if damaged > 0 { text += "\n\(grouped(damaged)) values are damaged: see inspect verify\n" }

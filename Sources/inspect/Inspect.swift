@@ -90,8 +90,9 @@ struct Keys: ParsableCommand {
     @Option(help: "No more than so many; 0: all.") var limit = 0
 
     func validate() throws {
-        if let type, !ValueType.all.contains(where: { $0.name == type }) {
-            throw ValidationError("'\(type)' is no type: \(ValueType.all.map(\.name).joined(separator: ", "))")
+        let types = ValueType.all.map { "\($0.name)" }
+        if let type, !types.contains(type) {
+            throw ValidationError("'\(type)' is no type: \(types.joined(separator: ", "))")
         }
     }
 
@@ -101,7 +102,7 @@ struct Keys: ParsableCommand {
             var left = limit > 0 ? limit : .max
             try contents.forEach(in: keyspace.generation(in: contents)) { entry in
                 if let pattern, !pattern.matches(entry.key) { return true }
-                let name = entry.head?.type.name ?? "damaged"
+                let name = entry.head.map { "\($0.type.name)" } ?? "damaged"
                 if let type, type != name { return true }
                 let expiry = entry.head?.expiry.map { String($0) } ?? "-"
                 print("\(name) \(entry.value.count) \(expiry) \(quoted(entry.key))")

@@ -4,18 +4,6 @@ import Values
 
 extension ValueType {
     static let all: [ValueType] = [.string, .list, .set, .zset, .hash, .stream]
-
-    /// What TYPE answers.
-    var name: String {
-        switch self {
-        case .string: "string"
-        case .list: "list"
-        case .set: "set"
-        case .zset: "zset"
-        case .hash: "hash"
-        case .stream: "stream"
-        }
-    }
 }
 
 func quoted(_ bytes: ByteSlice) -> String {

@@ -83,8 +83,7 @@ private struct Fixture {
             put(Self.string("user:\(number)", String(repeating: "x", count: number), expiry: expiry), &batch)
         }
         for (type, value, _) in Self.values() {
-            let record = Array(type.name.utf8).withSlice { Record.collection(key: $0, value, expiry: nil) }
-            put(record, &batch)
+            put(Record.collection(key: ByteSlice(type.name), value, expiry: nil), &batch)
         }
         return batch
     }
@@ -131,10 +130,9 @@ private struct Fixture {
     @Test func showsValues() throws {
         let contents = try contents()
         for (type, _, shown) in Fixture.values() {
-            let value = try Array(type.name.utf8).withSlice { try contents.read($0, generation: Fixture.generation) }
-            let bytes = try #require(value)
-            let record = try #require(
-                Array(type.name.utf8).withSlice { RecordEncoding.decode(key: $0, bytes.slice) })
+            let key = ByteSlice(type.name)
+            let value = try #require(try contents.read(key, generation: Fixture.generation))
+            let record = try #require(RecordEncoding.decode(key: key, value.slice))
             var lines: [String] = []
             ValueText.lines(of: record) { lines.append($0) }
             #expect(lines.sorted() == shown.sorted())
