@@ -79,6 +79,7 @@ public struct LockedKeyspace: ~Copyable {
         KeyRef(bytes: key, position: position, space: store.space(ofDatabase: database))
     }
 
+    /// The place of `key` in the order of keys, whatever the database. O(its bytes).
     @inlinable
     public func position(of key: ByteSlice) -> Position { store.placement.position(of: key) }
 
@@ -120,7 +121,7 @@ public struct LockedKeyspace: ~Copyable {
     /// The place of a key of which something will be asked soon; its lock and partition are on their way to the cache.
     @inlinable
     public func prefetchPartition(_ key: ByteSlice, database: Int) -> Position {
-        let position = store.placement.position(of: key)
+        let position = position(of: key)
         firn_prefetch(locks + position.shard)
         firn_prefetch(partition(of: position, database))
         return position

@@ -28,6 +28,7 @@ public enum DirectoryError: Error, Sendable, CustomStringConvertible {
 /// The flash directory, locked for this process.
 public final class DataDirectory: Sendable {
     public let path: String
+    /// Nil: it is only read, and a copy that has no lock file.
     private let lock: Lock?
 
     /// Holds the lock file open.
@@ -114,10 +115,18 @@ public final class DataDirectory: Sendable {
             try checkStamp(path)
             let hasLock = FileSystem.exists(path + "/LOCK")
             let directory = DataDirectory(path: path, lock: hasLock ? try locked(path, .read) : nil)
-            guard FileSystem.exists(directory.sealPath) else {
-                return (directory, .unsealed(reason: "it was not sealed by a shutdown"))
-            }
-            return (directory, .sealed(try Seal(try contents(directory.sealPath))))
+            return (directory, try directory.readSeal())
+        }
+    }
+
+    /// A newer version's seal throws.
+    private func readSeal() throws -> Found {
+        guard FileSystem.exists(sealPath) else { return .unsealed(reason: "it was not sealed by a shutdown") }
+        do {
+            return .sealed(try Seal(try Self.contents(sealPath)))
+        } catch let error as DirectoryError {
+            guard case .damagedSeal = error else { throw error }
+            return .unsealed(reason: "\(error)")
         }
     }
 
@@ -131,21 +140,16 @@ public final class DataDirectory: Sendable {
             try FileSystem.remove(sealPath)
             return .new
         }
-        var reason = "it was not sealed by a shutdown"
-        if FileSystem.exists(sealPath) {
-            do {
-                return .sealed(try Seal(try Self.contents(sealPath)))
-            } catch let error as DirectoryError {
-                guard case .damagedSeal = error else { throw error }
-                reason = "\(error)"
-            }
+        switch try readSeal() {
+        case .sealed(let seal): return .sealed(seal)
+        case .unsealed(let reason):
+            if refusesUnsealed { throw DirectoryError.unsealed(path) }
+            let target = Self.unused(providerPath + ".unsealed-\(Clock.unixMilliseconds() / 1_000)")
+            try FileSystem.rename(providerPath, to: target)
+            try FileSystem.remove(sealPath)
+            try File(path, .directory).sync()
+            return .setAside(target, reason: reason)
         }
-        if refusesUnsealed { throw DirectoryError.unsealed(path) }
-        let target = Self.unused(providerPath + ".unsealed-\(Clock.unixMilliseconds() / 1_000)")
-        try FileSystem.rename(providerPath, to: target)
-        try FileSystem.remove(sealPath)
-        try File(path, .directory).sync()
-        return .setAside(target, reason: reason)
     }
 
     private static func unused(_ path: String) -> String {

@@ -14,6 +14,8 @@ import Tiering
 final class LoopWorker: @unchecked Sendable {
     // @unchecked: one thread uses it; `statistics` and the ledger are made for other readers.
     unowned(unsafe) let core: ServerCore  // the core owns the workers and outlives them
+    /// The core's. Asked with each request, of which counting references would be some 1 %.
+    private let tracking: Unmanaged<Tracking>
     let index: CommandIndex
     let tier: Tier?
     /// Behind a pointer, so that reaching it costs no exclusivity check.
@@ -37,6 +39,7 @@ final class LoopWorker: @unchecked Sendable {
 
     init(core: ServerCore) {
         self.core = core
+        tracking = .passUnretained(core.tracking)
         index = core.index
         tier = core.tier
         ledger = core.store.makeLedger()
@@ -71,7 +74,6 @@ final class LoopWorker: @unchecked Sendable {
         context.pointee.caller = session
         context.pointee.keyspace.actor = session
         refresh(session)
-        if core.tracking.isOverLimit { reduceTracking(session) }
         let count = batch.pointee.count
         var began = Ticks.now()
         var outcome = BatchOutcome.completed
@@ -134,6 +136,7 @@ final class LoopWorker: @unchecked Sendable {
     /// Runs the request in `context.arguments`. False: it is parked, without effect and without reply.
     private func run(_ session: ClientSession, _ began: inout UInt64) -> Bool {
         let reply = context.pointee.reply
+        if tracking._withUnsafeGuaranteedRef({ $0.isOverLimit }) { reduceTracking(session) }
         replyStart = reply.pointee.count
         let errors = reply.pointee.errorCount
         var ran: UnsafePointer<CommandIndex.Entry>?

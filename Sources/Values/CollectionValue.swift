@@ -80,6 +80,7 @@ open class CollectionValue: @unchecked Sendable {
     /// Bytes of the object itself, for `memoryBytes`: the same for all of a class, which asks the allocator once.
     var objectBytes: Int { preconditionFailure("a collection without a size") }
 
+    /// What the allocator set aside for an instance itself.
     static func blockBytes(_ instance: CollectionValue) -> Int {
         firn_block_size(Unmanaged.passUnretained(instance).toOpaque())
     }

@@ -96,9 +96,11 @@ struct FlashContents {
     }
 
     /// Calls `body` with the records of a generation, or (nil) of all, in the order of the keys on flash. `body`
-    /// returns whether to go on. Blocks are checked against their checksums.
-    func forEach(in generation: UInt32? = nil, _ body: (Entry) throws -> Bool) throws {
-        var progress = Progress()
+    /// returns whether to go on. Blocks are checked against their checksums. `isSilent`: what `body` prints is all the
+    /// progress there is to see.
+    func forEach(in generation: UInt32? = nil, isSilent: Bool = false, _ body: (Entry) throws -> Bool) throws {
+        var progress = Progress(isSilent: isSilent)
+        defer { progress.clear() }
         try forEachEntry(from: generation ?? 0, withValues: true) { entry in
             progress.step()
             if let generation, entry.generation != generation { return false }
@@ -151,18 +153,25 @@ struct FlashContents {
     }
 }
 
-/// Says on a terminal how far a long walk is.
+/// Says on a terminal how far a long walk is, in a line that is gone when the walk is over.
 private struct Progress {
     private var records = 0
-    private var shown = Clock.monotonicNanoseconds()
-    private let isShown = isatty(STDERR_FILENO) == 1
+    private var changed = Clock.monotonicNanoseconds()
+    private var isShown = false
+    private let isTerminal: Bool
+    private static let clearLine = "\u{1b}[K"
+
+    init(isSilent: Bool) { isTerminal = !isSilent && isatty(STDERR_FILENO) == 1 }
 
     mutating func step() {
         records += 1
-        guard isShown, records % 1024 == 0 else { return }
+        guard isTerminal, records % 1024 == 0 else { return }
         let now = Clock.monotonicNanoseconds()
-        if now - shown < 1_000_000_000 { return }
-        shown = now
+        if now - changed < 1_000_000_000 { return }
+        changed = now
+        isShown = true
         printError("\(grouped(records)) records read", terminator: "\r")
     }
+
+    func clear() { if isShown { printError(Self.clearLine, terminator: "") } }
 }

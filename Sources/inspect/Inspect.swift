@@ -53,7 +53,7 @@ struct Summary: ParsableCommand {
         abstract: "Counts and sizes by database, type and prefix. Reads everything.")
     @OptionGroup var directory: DirectoryOptions
     @Option(help: "What ends a prefix; the first one in a key counts.") var separator = ":"
-    @Option(help: "How many prefixes are shown, those with the most bytes first.") var prefixes = 10
+    @Option(help: "How many prefixes are shown, those with the most bytes first; 0 counts none.") var prefixes = 10
     @Option(help: "How many of the largest values are shown.") var largest = 5
 
     func run() throws {
@@ -100,7 +100,7 @@ struct Keys: ParsableCommand {
         try reading(directory) { contents in
             let pattern = match.map { text in Array(text.utf8).withSlice { GlobPattern($0) } }
             var left = limit > 0 ? limit : .max
-            try contents.forEach(in: keyspace.generation(in: contents)) { entry in
+            try contents.forEach(in: keyspace.generation(in: contents), isSilent: true) { entry in
                 if let pattern, !pattern.matches(entry.key) { return true }
                 let name = entry.head.map { "\($0.type.name)" } ?? "damaged"
                 if let type, type != name { return true }

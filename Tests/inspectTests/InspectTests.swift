@@ -210,6 +210,14 @@ private struct Fixture {
             #expect(throws: StorageError.self) { try contents.provider.write(batch) }
         }
         #expect(try snapshot(path) == before)
+        var seal = fixture.seal.encoded()
+        seal[100] ^= 1
+        try Data(seal).write(to: URL(fileURLWithPath: path + "/SEAL"))
+        do {
+            let contents = try FlashContents(path: path, folder: nil)
+            #expect(contents.seal == nil && contents.state.contains("its checksum is wrong"), "\(contents.state)")
+            #expect(try Verification(contents).records == 44)
+        }
         let aside = path + "/rocksdb.unsealed-1"
         try FileManager.default.moveItem(atPath: path + "/rocksdb", toPath: aside)
         #expect(throws: InspectionError.self) { try FlashContents(path: path, folder: nil) }

@@ -109,8 +109,9 @@ class Place:
 
     def inspect(self):
         """tools/inspect verify on the directory of a server that has ended."""
-        done = subprocess.run([str(ROOT / ".build/release/inspect"), "verify", self.flash], capture_output=True,
-                              text=True, timeout=120)
+        inspector = os.environ.get("FIRN_INSPECT", str(ROOT / ".build/release/inspect"))
+        require(os.path.exists(inspector), f"no {inspector}: tools/build inspect makes it")
+        done = subprocess.run([inspector, "verify", self.flash], capture_output=True, text=True, timeout=120)
         require(done.returncode == 0, f"inspect verify: {done.stdout[-600:]}{done.stderr[-600:]}")
 
     def wait(self, status=0):

@@ -281,7 +281,8 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
         settle(around: index, pagesBefore: before)
     }
 
-    /// Removes the element at an end, which must be there, after `body` has seen it. O(1), on average.
+    /// Removes the element at an end, which must be there, after `body` has seen it. O(1) on average in a tree, without
+    /// one O(bytes) of the only page.
     public func pop(_ end: ListEnd, _ body: (ByteSlice) -> Void) {
         guard var page else {
             let before = pageCount

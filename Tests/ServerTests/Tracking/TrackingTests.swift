@@ -250,6 +250,21 @@ import Testing
         #expect(client.isSilent())
     }
 
+    /// The limit is kept with each request, also amid a pipeline: keys go before its last reply.
+    @Test func aPipelineKeepsTheLimitOfTheTable() throws {
+        let server = try TestServer()
+        #expect(server.set("tracking-table-max-keys", "1") == .done(["tracking-table-max-keys"]))
+        let client = try Self.tracking(server, "noloop")
+        let number = 200
+        try client.send(raw: (0..<number).map { "get k\($0)\r\n" }.joined())
+        var (replies, invalidated) = (0, 0)
+        while replies < number {
+            if try client.read() == .null { replies += 1 } else { invalidated += 1 }
+        }
+        // One request may be one ahead.
+        #expect(invalidated >= number - 2, "\(invalidated) of \(number) keys left the table")
+    }
+
     /// A cold key is a key: what is read, changed, deleted or expires on flash is told; coming and going is not.
     @Test func coldKeys() throws {
         let server = try TestServer(isTiered: true)
