@@ -56,7 +56,7 @@ var targets: [Target] = [
     library("StorageFaulty", ["Bytes", "Platform", "Storage"], path: "storage/Faulty"),
     // 4
     library("Commands", ["Bytes", "RESP", "Values", "Keyspace", "RDB"]),
-    library("Tiering", ["Bytes", "Platform", "Values", "Storage", "Keyspace"]),
+    library("Tiering", ["Bytes", "Platform", "Values", "Storage", "Telemetry", "Keyspace"]),
     library("Persistence", ["Bytes", "Platform", "Keyspace"]),
     // 7: the load generator of tools/bench; of the server's code it uses only layers 0 and 1
     .target(name: "LoadgenShims", path: "Sources/LoadgenShims"),
@@ -94,7 +94,7 @@ var targets: [Target] = [
         "Tiering",
         [
             "Tiering", "Commands", "RESP", "Keyspace", "Values", "Storage", "StorageMemory", "StorageFaulty",
-            "Histories", "Platform", "Bytes", "CShims",
+            "Histories", "Telemetry", "Platform", "Bytes", "CShims",
         ]),
     tests("PubSub", ["PubSub", "Histories", "Platform", "Bytes"]),
     tests("Frontend", ["Frontend", "RESP", "Platform", "Bytes", "CShims"]),

@@ -26,6 +26,7 @@ open class FaultWaiter: @unchecked Sendable {
     /// What was waited for, to be released when the call has run.
     public private(set) var faults: [Fault] = []
     private let failureText = Atomic<Bool>(false)
+    private let readyTime = Atomic<Int64>(0)
     /// Since when the call waits, restarts included. Nanoseconds of the monotonic clock.
     public let since: Int64
 
@@ -48,13 +49,20 @@ open class FaultWaiter: @unchecked Sendable {
     /// Takes over what `earlier`, which has run in vain, waited for: it stays pinned until this call has run.
     public func inherit(_ earlier: FaultWaiter) { faults += earlier.faults }
 
-    func landed(failed: Bool) {
+    /// `time`: the fault's `landedAt`.
+    func landed(failed: Bool, at time: Int64) {
         if failed { failureText.store(true, ordering: .releasing) }
-        if pending.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 { ready() }
+        guard pending.subtract(1, ordering: .acquiringAndReleasing).newValue == 0 else { return }
+        readyTime.store(time, ordering: .relaxed)
+        ready()
     }
 
     /// Registration is over: from now on `ready` may be called, at once if everything has landed.
-    public func arm() { landed(failed: false) }
+    public func arm() { landed(failed: false, at: Clock.monotonicNanoseconds()) }
+
+    /// Since when the call could run again, for the stage's latency; 0 while it can't, and for all but the first who
+    /// ask. Nanoseconds of the monotonic clock.
+    public func takeReadyTime() -> Int64 { readyTime.exchange(0, ordering: .relaxed) }
 
     /// Makes the call run again. Called once, on any thread, without locks.
     open func ready() {}
@@ -62,13 +70,16 @@ open class FaultWaiter: @unchecked Sendable {
 
 /// One read from flash.
 public final class Fault: @unchecked Sendable {
-    // @unchecked: constant, or guarded by the shard's lock; `failure` is written before the waiters are told.
+    // @unchecked: constant, or guarded by the shard's lock; `failure` is written before the waiters are told, and
+    // `landedAt` is of use to the thread that lands it only.
     public let position: Position
     public let space: Int
     public let generation: UInt32
     public let key: [UInt8]
     /// When it was requested, for the stage's latency. Nanoseconds of the monotonic clock.
     public let requestedAt: Int64
+    /// When `land` was through with it and told the calls that wait. Nanoseconds of the monotonic clock.
+    public fileprivate(set) var landedAt: Int64 = 0
     fileprivate var isStale = false
     fileprivate var hasLanded = false
     fileprivate var waiters: [FaultWaiter] = []
@@ -208,7 +219,8 @@ extension LockedKeyspace {
             setPin(fault, true)
         }
         unlock(shard)
-        for waiter in waiters { waiter.landed(failed: fault.failure != nil) }
+        fault.landedAt = Clock.monotonicNanoseconds()
+        for waiter in waiters { waiter.landed(failed: fault.failure != nil, at: fault.landedAt) }
         return isInstalled
     }
 

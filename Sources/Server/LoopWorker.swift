@@ -21,6 +21,7 @@ final class LoopWorker: @unchecked Sendable {
     /// Behind a pointer, so that reaching it costs no exclusivity check.
     let context: UnsafeMutablePointer<CommandContext>
     let statistics: CommandStatisticsBlock
+    private let faultRecorder: FaultRecorder?
     let ledger: Ledger
     let preparation: UnsafeMutablePointer<KeyPreparation>
     /// Bytes allocated when the watermarks were last compared.
@@ -44,6 +45,7 @@ final class LoopWorker: @unchecked Sendable {
         tier = core.tier
         ledger = core.store.makeLedger()
         statistics = core.commandStatistics.makeBlock()
+        faultRecorder = core.tier.map { FaultRecorder($0) }
         context = .allocate(capacity: 1)
         let reply = UnsafeMutablePointer<ReplyWriter>.allocate(capacity: 1)
         reply.initialize(to: ReplyWriter())
@@ -279,6 +281,7 @@ final class LoopWorker: @unchecked Sendable {
             session, reason, since: earlier?.since ?? Clock.monotonicNanoseconds(),
             attempts: (earlier?.attempts ?? 0) + 1)
         if let earlier {
+            if earlier.reason == .keys { noteResumed(earlier) }
             call.answer = earlier.answer
             if let late = context.pointee.late ?? earlier.late {
                 // It needs all its keys at the same time: what it has got stays.
@@ -303,9 +306,17 @@ final class LoopWorker: @unchecked Sendable {
     private func unpark(_ session: ClientSession) {
         guard let call = session.parked else { return }
         session.parked = nil
+        if call.reason == .keys { noteResumed(call) }
         note(session, from: call.reason, to: nil)
         if session.blocked != nil { unblock(session) }
         if !call.faults.isEmpty { context.pointee.keyspace.release(call.faults) }
+    }
+
+    /// A call that waited for keys has run again, if only as far as to be parked once more.
+    func noteResumed(_ waiter: FaultWaiter) {
+        let ready = waiter.takeReadyTime()
+        guard ready > 0 else { return }
+        faultRecorder?.record(.resume, nanoseconds: Clock.monotonicNanoseconds() - ready)
     }
 
     /// The connection is gone with a call waiting.

@@ -122,7 +122,7 @@ public final class ServerCore: @unchecked Sendable {
         slowLog = SlowLog(
             thresholdMicroseconds: Int64(settings.slowlogThresholdMicroseconds),
             maximumLength: settings.slowlogMaxLength)
-        latency = LatencyMonitor(thresholdMilliseconds: Int64(settings.latencyMonitorThresholdMilliseconds))
+        latency = parts.tier?.latency ?? LatencyMonitor()
         rates = InstantaneousRates(nowMilliseconds: Clock.unixMilliseconds())
         eviction = Eviction(store: parts.store)
         subscriptions = SubscriptionRegistry(loops: FrontendConfiguration(settings).threads)
@@ -276,6 +276,7 @@ public final class ServerCore: @unchecked Sendable {
         tracking.maximumKeys.store(settings.trackingTableMaxKeys, ordering: .relaxed)
         asksForPassword.store(settings.password != nil, ordering: .relaxed)
         commandStatistics.keepHistograms(settings.latencyTracking)
+        tier?.faultStages.keepHistograms(settings.latencyTracking)
         log.level = Log.Level(settings.logLevel)
         let slow = settings.slowlogThresholdMicroseconds < 0
             ? Int64.max : Int64(settings.slowlogThresholdMicroseconds) * 1_000

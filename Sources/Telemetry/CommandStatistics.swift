@@ -1,7 +1,8 @@
 import Platform
 import Synchronization
 
-// Per command and thread: calls, time, failures and the histogram.
+// Per command and thread: calls, time, failures and the histogram. (Tiering counts the stages of misses so, each as a
+// command would be.)
 //
 // The simple version, one set of atomic counters per command, has all threads add to the same cache lines. Here
 // each thread has a block of its own and readers add the blocks up. A reset must not write to another thread's

@@ -42,9 +42,6 @@ final class FaultIn: @unchecked Sendable {
     let found = Atomic<Int>(0)
     let missing = Atomic<Int>(0)
     let failed = Atomic<Int>(0)
-    /// Sums over all faults, nanoseconds: waiting in the queue, and reading.
-    let queuedNanoseconds = Atomic<Int>(0)
-    let readNanoseconds = Atomic<Int>(0)
 
     init(tier: Tier, threads: Int) {
         self.tier = tier
@@ -91,12 +88,13 @@ final class FaultIn: @unchecked Sendable {
         Thread.yieldToOthers()
         var keyspace = LockedKeyspace(store: tier.store, ledger: tier.store.makeLedger())
         var scratch = ByteBuffer()
+        let recorder = FaultRecorder(tier)
         while true {
             let batch = take()
             // Only a stopping queue gives nothing.
             if batch.isEmpty { return }
             let before = keyspace.ledger.memoryBytes.load(ordering: .relaxed)
-            for fault in batch { read(fault, &keyspace, &scratch) }
+            for fault in batch { read(fault, &keyspace, &scratch, recorder) }
             let landed = keyspace.ledger.memoryBytes.load(ordering: .relaxed) - before
             makeRoom(landed, &keyspace)
         }
@@ -134,13 +132,15 @@ final class FaultIn: @unchecked Sendable {
         return batch ?? []
     }
 
-    private func read(_ fault: Fault, _ keyspace: inout LockedKeyspace, _ scratch: inout ByteBuffer) {
+    private func read(
+        _ fault: Fault, _ keyspace: inout LockedKeyspace, _ scratch: inout ByteBuffer, _ recorder: FaultRecorder
+    ) {
         scratch.removeAll()
         fault.key.withSlice {
             FlashKey.record(generation: fault.generation, position: fault.position, key: $0, into: &scratch)
         }
         let begun = Clock.monotonicNanoseconds()
-        queuedNanoseconds.add(Int(begun - fault.requestedAt), ordering: .relaxed)
+        recorder.record(.queue, nanoseconds: begun - fault.requestedAt)
         let result: FaultResult
         do {
             switch try tier.readUntilServed(scratch.slice) {
@@ -155,7 +155,9 @@ final class FaultIn: @unchecked Sendable {
             failed.add(1, ordering: .relaxed)
             result = .failed(error.message)
         }
-        readNanoseconds.add(Int(Clock.monotonicNanoseconds() - begun), ordering: .relaxed)
+        let ended = Clock.monotonicNanoseconds()
+        recorder.record(.read, nanoseconds: ended - begun)
         keyspace.land(fault, result)
+        recorder.record(.install, nanoseconds: fault.landedAt - ended)
     }
 }

@@ -3,6 +3,7 @@ import Keyspace
 import Platform
 import Storage
 import Synchronization
+import Telemetry
 
 /// What the tier is set up with.
 public struct TierSettings: Sendable {
@@ -81,6 +82,10 @@ public final class Tier: @unchecked Sendable {
     public let spilledBytes = Atomic<Int>(0)
     public let writeFailures = Atomic<Int>(0)
     public let memoryWaits = Atomic<Int>(0)
+    /// Where the time of misses goes, counted like commands: `FaultStage.rawValue` is the number.
+    public let faultStages = CommandStatisticsRegistry(commandCount: FaultStage.allCases.count)
+    /// Gets the stages that take long. Off until a server makes it its own.
+    public let latency = LatencyMonitor()
 
     /// The shard that loses records next. One order for all who make room: hands of their own would run through shards
     /// where others have found all there is and gather in front of the first that has something left, whose keys

@@ -15,9 +15,6 @@ public struct TierStatistics: Sendable {
     public var faultsFailed = 0
     /// Faults waiting for a thread, at this moment.
     public var queuedFaults = 0
-    /// Sums over the faults that were read, in nanoseconds: in the queue, and reading.
-    public var queuedNanoseconds = 0
-    public var readNanoseconds = 0
     public var expiryHints = 0
     public var staleExpiryHints = 0
 
@@ -38,8 +35,6 @@ extension Tier {
         result.faultsMissing = faultIn.missing.load(ordering: .relaxed)
         result.faultsFailed = faultIn.failed.load(ordering: .relaxed)
         result.queuedFaults = faultIn.queuedCount
-        result.queuedNanoseconds = faultIn.queuedNanoseconds.load(ordering: .relaxed)
-        result.readNanoseconds = faultIn.readNanoseconds.load(ordering: .relaxed)
         result.expiryHints = coldExpiry.hints.load(ordering: .relaxed)
         result.staleExpiryHints = coldExpiry.staleHints.load(ordering: .relaxed)
         return result

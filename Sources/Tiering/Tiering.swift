@@ -4,6 +4,7 @@
 //   Tier          the flash tier as the server sees it: start, misses, pressure, walks, counts, flush, stop
 //   MemoryBudget  how `maxmemory` is split between records, RocksDB and clients
 //   FaultIn       threads that read what parked calls miss, and land it
+//   FaultStage    where the time of a miss goes, for INFO and LATENCY
 //   SpillPass     one round of choosing victims, writing them and reporting back; whoever spills makes one
 //   Spiller       the thread that keeps RAM below its watermarks and attends to tombstones and open counts
 //   ColdExpiry    the thread that removes past-due keys nobody touches, in both tiers

@@ -22,7 +22,8 @@ final class World: @unchecked Sendable {
     /// `recordBytes`: the budget for records, at least 1 MiB. `threads`: start the spiller and cold expiry too.
     init(
         databases: Int = 2, recordBytes: Int = 1 << 20, plan: FaultPlan = FaultPlan(), seed: UInt64 = 1,
-        over memory: MemoryProvider = MemoryProvider(), generations: [UInt32] = [], threads: Bool = false
+        over memory: MemoryProvider = MemoryProvider(), generations: [UInt32] = [], readThreads: Int = 4,
+        threads: Bool = false
     ) {
         self.memory = memory
         faulty = FaultyProvider(memory, plan: plan, seed: seed)
@@ -31,7 +32,7 @@ final class World: @unchecked Sendable {
             generations: generations)
         // Of four parts two are memtables and one block cache, so the records' minimum of a quarter holds.
         let budget = MemoryBudget(maximum: recordBytes * 4, blockCache: recordBytes, memtables: recordBytes * 2)
-        tier = Tier(store: store, provider: faulty, settings: TierSettings(budget: budget, readThreads: 4))
+        tier = Tier(store: store, provider: faulty, settings: TierSettings(budget: budget, readThreads: readThreads))
         if threads { tier.start() } else { tier.faultIn.start() }
     }
 

@@ -68,6 +68,7 @@ extension ServerCore {
         let now = ServerTotals(self)
         baseline.withLock { $0 = now }
         commandStatistics.reset()
+        tier?.faultStages.reset()
         errorCounts.reset()
         rates.reset(nowMilliseconds: Clock.unixMilliseconds())
     }

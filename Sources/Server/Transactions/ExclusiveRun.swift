@@ -111,6 +111,8 @@ extension LoopWorker {
     private func step(_ run: ExclusiveRun) -> Bool {
         let command = run.commands[run.next]
         let record = begin(command, run.session)
+        let awaited = run.faults
+        defer { if let awaited { noteResumed(awaited) } }
         var began = Ticks.now()
         if let failure = run.faults?.firstFailure {
             run.reply.pointee.error(ErrorText.readFailed(failure))

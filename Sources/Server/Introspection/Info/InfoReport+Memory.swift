@@ -1,6 +1,8 @@
 import Platform
 import Storage
 import Synchronization
+import Telemetry
+import Tiering
 
 /// What memory is used for, in bytes: INFO memory and MEMORY STATS.
 struct MemoryAccount {
@@ -80,7 +82,6 @@ extension InfoReport {
         let statistics = tier.statistics
         let keys = facts.databases.reduce(0) { $0 + $1.keys }
         let hot = facts.databases.reduce(0) { $0 + $1.resident }
-        let reads = max(1, statistics.faultsRead)
         info.section("Flash")
         info.field("flash_provider", "rocksdb")
         info.field("flash_directory", settings.flashDirectory ?? "")
@@ -110,8 +111,7 @@ extension InfoReport {
         info.field("flash_faults_missing", statistics.faultsMissing)
         info.field("flash_faults_failed", statistics.faultsFailed)
         info.field("flash_faults_queued", statistics.queuedFaults)
-        info.field("flash_fault_queue_usec", Double(statistics.queuedNanoseconds / reads) / 1000)
-        info.field("flash_fault_read_usec", Double(statistics.readNanoseconds / reads) / 1000)
+        writeFaultStages(tier.faultStages)
         info.field("flash_parked_calls", parkedCalls)
         info.field("flash_memory_waits", statistics.memoryWaits)
         info.field("flash_writers_wait", tier.mustWait)
@@ -127,6 +127,19 @@ extension InfoReport {
         info.field("flash_compaction_pending_bytes", provider.pendingCompactionBytes)
         info.field("flash_compactions_running", provider.runningCompactions)
         info.field("flash_level0_files", provider.levelZeroFiles)
+    }
+
+    /// Where the time of misses goes: on average, then as in INFO latencystats.
+    private mutating func writeFaultStages(_ stages: CommandStatisticsRegistry) {
+        for stage in FaultStage.allCases {
+            let sum = stages.statistics(stage.rawValue)
+            info.field("flash_fault_\(stage)_usec", Double(sum.nanoseconds / max(1, sum.calls)) / 1000)
+        }
+        guard settings.latencyTracking else { return }
+        for stage in FaultStage.allCases {
+            let distribution = stages.distribution(stage.rawValue) ?? LatencyDistribution()
+            info.field("flash_fault_\(stage)_percentiles_usec", percentiles(distribution))
+        }
     }
 
     private func healthText(_ health: StorageHealth) -> String {

@@ -77,14 +77,18 @@ extension InfoReport {
         guard settings.latencyTracking else { return }
         for number in 0..<core.index.count {
             guard let distribution = core.commandStatistics.distribution(number) else { continue }
-            let shares = settings.latencyPercentiles.map { share in
-                let value = Double(distribution.nanoseconds(percentile: share)) / 1000
-                return "p\(Self.trimmed(share))=\(FixedPoint.text(value, digits: 3))"
-            }
             info.field(
                 "latency_percentiles_usec_" + InfoText.safe(core.index[number].pointee.fullName),
-                shares.joined(separator: ","))
+                percentiles(distribution))
         }
+    }
+
+    /// "p50=1.003,p99=2.007,p99.9=3.007", with those that latency-tracking-info-percentiles names.
+    func percentiles(_ distribution: LatencyDistribution) -> String {
+        settings.latencyPercentiles.map { share in
+            let value = Double(distribution.nanoseconds(percentile: share)) / 1000
+            return "p\(Self.trimmed(share))=\(FixedPoint.text(value, digits: 3))"
+        }.joined(separator: ",")
     }
 
     /// 99.9 and 50, not 50.0.
