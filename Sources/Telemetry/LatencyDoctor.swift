@@ -19,7 +19,7 @@ extension LatencyMonitor {
 
     private enum Advice: Int, CaseIterable {
         case enableSlowLog, lowerSlowLog, readSlowLog, freeProcessor, fasterDisk, quieterDisk, relaxSync
-        case fewerWrites, smallerKeys, gentlerEviction, disableHugePages
+        case moreReaders, quieterLoops, fewerWrites, smallerKeys, gentlerEviction, disableHugePages
     }
 
     /// LATENCY DOCTOR: every event with its figures, then what to try.
@@ -61,6 +61,9 @@ extension LatencyMonitor {
         case "expire-cycle", "expire-del", "eviction-del": return [.smallerKeys]
         case "eviction-cycle": return [.gentlerEviction]
         case let name where name.hasPrefix("aof-") || name.hasPrefix("rdb-"): return [.fasterDisk, .quieterDisk]
+        case "flash-queue": return [.moreReaders, .fasterDisk, .quieterDisk]
+        case "flash-install": return [.quieterLoops, .smallerKeys]
+        case "flash-resume": return [.readSlowLog, .quieterLoops, .smallerKeys]
         case let name where name.hasPrefix("flash-") || name.hasPrefix("checkpoint"):
             return [.fasterDisk, .quieterDisk]
         default: return []
@@ -80,6 +83,11 @@ extension LatencyMonitor {
         case .quieterDisk: "Other writers may be competing for the disk; see which with iotop or pidstat -d."
         case .relaxSync:
             "appendfsync always waits for the disk before each reply; everysec loses at most about a second."
+        case .moreReaders:
+            "Reads of cold keys waited for a thread: raise flash-io-threads if the disk can serve more at a time."
+        case .quieterLoops:
+            "What had been read waited for a lock or for its client's event loop: look for commands that take long, "
+                + "for other load on the machine, or more event loops than cores."
         case .fewerWrites: "The write load is high while the append-only file is rewritten: batch writes if possible."
         case .smallerKeys:
             "Large values take long to read, delete or expire at once: split them, and delete with UNLINK."

@@ -3,6 +3,7 @@ import Commands
 import Platform
 import RESP
 import Telemetry
+import Tiering
 
 /// LATENCY.
 enum LatencyCommand {
@@ -100,19 +101,34 @@ enum LatencyCommand {
         for number in asked.flatMap({ [$0] + index[$0].pointee.subcommands }) {
             guard let distribution = context.core.commandStatistics.distribution(number) else { continue }
             count += 1
-            let steps = distribution.cumulativeMicroseconds()
             context.reply.pointee.bulk(table.name(number))
-            context.reply.pointee.map(2)
-            context.reply.pointee.bulk("calls")
-            context.reply.pointee.integer(Int(distribution.total))
-            context.reply.pointee.bulk("histogram_usec")
-            context.reply.pointee.map(steps.count)
-            for (microseconds, calls) in steps {
-                context.reply.pointee.integer(Int(microseconds))
-                context.reply.pointee.integer(Int(calls))
-            }
+            write(distribution, &context)
+        }
+        // Only where they are asked for: who asks for all takes each name for that of a command.
+        for stage in FaultStage.allCases where names(stage.event, context.arguments) {
+            guard let distribution = context.core.tier?.faultStages.distribution(stage.rawValue) else { continue }
+            count += 1
+            context.reply.pointee.bulk(stage.event)
+            write(distribution, &context)
         }
         context.reply.pointee.end(map, count: count)
+    }
+
+    private static func names(_ event: StaticString, _ arguments: Arguments) -> Bool {
+        (2..<arguments.count).contains { arguments[$0].equalsIgnoringCase(event) }
+    }
+
+    private static func write(_ distribution: LatencyDistribution, _ context: inout CommandContext) {
+        let steps = distribution.cumulativeMicroseconds()
+        context.reply.pointee.map(2)
+        context.reply.pointee.bulk("calls")
+        context.reply.pointee.integer(Int(distribution.total))
+        context.reply.pointee.bulk("histogram_usec")
+        context.reply.pointee.map(steps.count)
+        for (microseconds, calls) in steps {
+            context.reply.pointee.integer(Int(microseconds))
+            context.reply.pointee.integer(Int(calls))
+        }
     }
 
     private static func help(_ context: inout CommandContext) {
@@ -131,7 +147,9 @@ enum LatencyCommand {
                 "    Forgets the spikes of the events (default: of all).",
                 "HISTOGRAM [<command> ...]",
                 "    Tells how long the commands take (default: all that were called): how many calls",
-                "    took at most so many microseconds.",
+                "    took at most so many microseconds. With a flash tier the stages of a miss can be named",
+                "    too, as in the other subcommands: flash-queue (until a thread turns to the key),",
+                "    flash-read, flash-install and flash-resume (until the command has run).",
             ])
     }
 }

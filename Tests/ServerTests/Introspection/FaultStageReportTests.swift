@@ -141,4 +141,20 @@ import Tiering
         #expect(try client.call("latency", "reset", "flash-read") == 1)
         #expect(try client.call("latency", "history", "flash-read") == [])
     }
+
+    @Test func histogramsAreToldByName() throws {
+        #expect(try client.call("latency", "histogram", "flash-read") == [])
+        for number in 0..<2 { #expect(try client.call("get", "cold:\(number)") == .bulk("\(number)")) }
+        #expect(waitForFaults(2))
+        let names = ["FLASH-READ", "get", "flash-nothing", "flash-resume"]
+        let named = try client.call(["latency", "histogram"] + names).elements
+        #expect(stride(from: 0, to: named.count, by: 2).map { named[$0] } == ["get", "flash-read", "flash-resume"])
+        let read = named[3].elements
+        #expect(read.prefix(3) == ["calls", 2, "histogram_usec"])
+        let steps = read[3].elements.compactMap(\.number)
+        // Nothing up to 33 ms: the first pair is a step of at least 67 ms; the last has all calls.
+        #expect(try #require(steps.first) > 50_000 && steps.last == 2)
+        let all = try client.call("latency", "histogram").elements
+        #expect(!all.isEmpty && !all.contains("flash-read"))
+    }
 }
