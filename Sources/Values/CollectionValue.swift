@@ -58,6 +58,30 @@ open class CollectionValue: @unchecked Sendable {
         }
     }
 
+    // MARK: Pages on flash
+
+    /// How its pages go to flash one by one; nil while it goes as a whole.
+    open var paging: Paging? { nil }
+
+    /// Whether it has pages that may go to flash one by one.
+    open var hasPages: Bool { false }
+
+    /// Bytes that can't leave RAM while the record is there: all, unless pages can. O(1).
+    public final var heldBytes: Int {
+        guard hasPages, expiries == nil else { return memoryBytes }
+        return withPages { $0.directoryBytes } ?? memoryBytes
+    }
+
+    /// About so many bytes with all pages in RAM. O(1).
+    public final var wholeBytes: Int { memoryBytes + (paging?.absent ?? 0) * PagedHash.typicalPageBytes }
+
+    /// Calls `body` with the pages, if there are any. May change their places, but no element.
+    @discardableResult
+    open func withPages<R>(_ body: (inout PagedHash) -> R) -> R? { nil }
+
+    /// Whether a page of it is only on flash.
+    public final var isPartial: Bool { paging?.absent ?? 0 > 0 }
+
     // MARK: Members that expire
 
     /// When members expire, in unix milliseconds; nil if none does. Not to be changed but through

@@ -5,19 +5,26 @@ import Synchronization
 //
 //     0   the listpack of the packed form
 //     1   the pages of the paged form, listpacks of pairs one behind the other; each begins with its length
+//     2   the root of the paged form, whose pages are values of their own: see PagedHash+Paging
 //
-// The pages are no more than portions: their elements find their places anew, so a process may hash in its own way.
+// In form 1 the pages are no more than portions: their elements find their places anew.
 
 extension HashValue {
     private enum Form {
         static let packed: UInt8 = 0
         static let paged: UInt8 = 1
+        static let root = RecordEncoding.rootForm
     }
 
     static func encode(_ value: HashValue, into buffer: inout ByteBuffer) {
         if let listpack = value.listpack {
             buffer.append(Form.packed)
             buffer.append(listpack.bytes)
+            return
+        }
+        if value.paging != nil {
+            buffer.append(Form.root)
+            value.withPages { $0.appendRoot(to: &buffer) }
             return
         }
         buffer.append(Form.paged)
@@ -38,6 +45,9 @@ extension HashValue {
         switch bytes[0] {
         case Form.packed: return decodePacked(bytes.dropFirst(1))
         case Form.paged: return decodePaged(bytes.dropFirst(1))
+        case Form.root:
+            guard let pages = PagedHash.decode(root: bytes.dropFirst(1), width: 2) else { return nil }
+            return HashValue(pages)
         default: return nil
         }
     }

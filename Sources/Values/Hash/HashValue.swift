@@ -50,7 +50,7 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
     }
 
     /// Takes over the pairs of a paged form.
-    private init(_ pages: consuming PagedHash) {
+    init(_ pages: consuming PagedHash) {
         self.pages = consume pages
         super.init()
     }
@@ -103,6 +103,13 @@ public final class HashValue: CollectionValue, @unchecked Sendable {
     public override func removeMember(_ member: ByteSlice) -> Bool { remove(member) }
 
     public override func encode(into buffer: inout ByteBuffer) { Self.encode(self, into: &buffer) }
+
+    public override var paging: Paging? { pages?.paging }
+
+    public override var hasPages: Bool { pages != nil }
+
+    @discardableResult
+    public override func withPages<R>(_ body: (inout PagedHash) -> R) -> R? { pages?.apply(body) }
 
     // MARK: Reading
 

@@ -1,15 +1,19 @@
 import Bytes
 import CShims
 
-// Leads to an element of a page without a walk over those before it. In the block (48 bytes, the last ten unused):
+// Leads to an element of a page without a walk over those before it. In the block (48 bytes, the last four unused):
 //
-//     mark of each element (24) | offset of every fourth element (6 * 2) | depth (1) | elements (1)
+//     depth (1) | elements (1) | use (1) | 0 | pins (2) | 0 (2) | mark of each element (24)
+//     | offset of every fourth element (6 * 2)
 //
 // A mark is a byte of the element's hash. A search compares eight marks at a time and looks only at elements whose mark
 // is the right one: for an element that isn't there at none in most cases.
 //
 // A page with more elements than marks, or one that is too long for offsets of 16 bits, has no index: then `elements`
 // is `none`, and the page is searched from its start.
+//
+// Of a page that is only on flash (PagedHash+Paging) no more than the first eight bytes are there: `elements` is
+// `away`.
 
 /// The index of one page, which its owner frees. What is said of the listpack is true of the page's one.
 struct PageIndex: @unchecked Sendable {
@@ -21,14 +25,21 @@ struct PageIndex: @unchecked Sendable {
     private static let bytes = 48
     private static let group = 4
     private static let none: UInt8 = 255
+    private static let away: UInt8 = 254
     /// A page below this has an index if it has no more than `mostElements`; a longer one may have.
     static let longBytes = 1 << 16
 
     private enum Offset {
-        static let starts = 24
-        static let depth = 36
-        static let elements = 37
+        static let depth = 0
+        static let elements = 1
+        static let use = 2
+        static let pins = 4
+        static let marks = 8
+        static let starts = 32
     }
+
+    /// Of a page that is only on flash.
+    private static let absentBytes = 8
 
     /// Of a page without elements.
     init(depth: Int) {
@@ -38,19 +49,33 @@ struct PageIndex: @unchecked Sendable {
         self.depth = depth
     }
 
+    /// Of a page that is only on flash.
+    init(awayAt depth: Int) {
+        raw = firn_allocate(Self.absentBytes)
+        memset(raw, 0, Self.absentBytes)
+        self.depth = depth
+        elements = Self.away
+    }
+
     private init(raw: UnsafeMutableRawPointer) { self.raw = raw }
 
-    func free() { firn_deallocate(raw, Self.bytes) }
+    private var bytes: Int { isAway ? Self.absentBytes : Self.bytes }
 
-    /// An independent copy.
+    func free() { firn_deallocate(raw, bytes) }
+
+    /// An independent copy, without uses and pins.
     func copy() -> PageIndex {
-        let fresh = firn_allocate(Self.bytes)
-        memcpy(fresh, raw, Self.bytes)
-        return PageIndex(raw: fresh)
+        let fresh = firn_allocate(bytes)
+        memcpy(fresh, raw, bytes)
+        let copy = PageIndex(raw: fresh)
+        copy.use = 0
+        if !isAway { copy.pins = 0 }
+        return copy
     }
 
     /// Bytes that the allocator sets aside.
-    static var memoryBytes: Int { firn_allocation_size(bytes) }
+    var memoryBytes: Int { firn_allocation_size(bytes) }
+    static var absentMemoryBytes: Int { firn_allocation_size(absentBytes) }
 
     static func == (a: PageIndex, b: PageIndex) -> Bool { a.raw == b.raw }
 
@@ -66,7 +91,22 @@ struct PageIndex: @unchecked Sendable {
     }
 
     /// Whether it says where elements are.
-    var isThere: Bool { elements != Self.none }
+    var isThere: Bool { elements < Self.away }
+
+    /// Whether the page is only on flash.
+    var isAway: Bool { elements == Self.away }
+
+    /// Its owner's: see PagedHash+Paging.
+    var use: UInt8 {
+        @inline(__always) get { raw.load(fromByteOffset: Offset.use, as: UInt8.self) }
+        nonmutating set { raw.storeBytes(of: newValue, toByteOffset: Offset.use, as: UInt8.self) }
+    }
+
+    /// Calls that need the page.
+    var pins: UInt16 {
+        get { raw.load(fromByteOffset: Offset.pins, as: UInt16.self) }
+        nonmutating set { raw.storeBytes(of: newValue, toByteOffset: Offset.pins, as: UInt16.self) }
+    }
 
     // MARK: Searching
 
@@ -78,7 +118,10 @@ struct PageIndex: @unchecked Sendable {
     @inline(__always)
     func find(_ key: ByteSlice, mark: UInt8, in listpack: Listpack, width: Int) -> Int? {
         let elements = self.elements
-        guard elements != Self.none else { return listpack.find(key, stride: width) }
+        guard elements < Self.away else {
+            precondition(elements == Self.none, "a search in a page that is not in RAM")
+            return listpack.find(key, stride: width)
+        }
         var first = 0
         while first < elements {
             var hits = hits(from: first, mark)
@@ -97,7 +140,7 @@ struct PageIndex: @unchecked Sendable {
     /// The top bit of each byte that is `mark`, of the eight from `first` on; above such a byte others may be set too.
     @inline(__always)
     private func hits(from first: Int, _ mark: UInt8) -> UInt64 {
-        let marks = UInt64(littleEndian: raw.load(fromByteOffset: first, as: UInt64.self))
+        let marks = UInt64(littleEndian: raw.load(fromByteOffset: Offset.marks + first, as: UInt64.self))
         let different = marks ^ (UInt64(mark) &* 0x0101_0101_0101_0101)
         return (different &- 0x0101_0101_0101_0101) & ~different & 0x8080_8080_8080_8080
     }
@@ -113,12 +156,12 @@ struct PageIndex: @unchecked Sendable {
     @inline(__always)
     func prefetch() {
         firn_prefetch(raw)
-        firn_prefetch(raw + Offset.elements)
+        firn_prefetch(raw + Offset.starts)
     }
 
     // MARK: Changing
 
-    private var marks: UnsafeMutablePointer<UInt8> { raw.assumingMemoryBound(to: UInt8.self) }
+    private var marks: UnsafeMutablePointer<UInt8> { (raw + Offset.marks).assumingMemoryBound(to: UInt8.self) }
     private var groups: Int { (Int(elements) + Self.group - 1) / Self.group }
 
     @inline(__always)

@@ -27,14 +27,18 @@ public struct PagedHash: ~Copyable {
     /// Entries of an element: 1 for a set's members, 2 for pairs.
     public let width: Int
     /// Elements.
-    public private(set) var count = 0
+    public internal(set) var count = 0
     /// What the allocator sets aside for pages and directory.
-    public private(set) var memoryBytes = 0
+    public internal(set) var memoryBytes = 0
 
-    private var slots: UnsafeMutablePointer<Slot>
-    private var depth = 0
+    var slots: UnsafeMutablePointer<Slot>
+    var depth = 0
     /// Pages whose depth is the directory's: none left, and the directory halves.
-    private var deepest = 1
+    var deepest = 1
+    /// Pages in RAM or on flash.
+    public internal(set) var pageCount = 1
+    /// Set while pages go to flash one by one: see PagedHash+Paging.
+    public internal(set) var paging: Paging?
 
     /// Above this size a page is split, unless it has few elements.
     static let pageBytes = 2048
@@ -48,14 +52,15 @@ public struct PagedHash: ~Copyable {
     /// Lines of a page that are fetched before it is known which one will be read: as many as most have.
     private static let fetchedLines = 8
 
-    /// The hash of keys, the same in all collections of a process. Set once, before the first collection is made.
+    /// The hash of keys, the same in all collections of a process. Set once, before the first collection is made, by
+    /// processes that clients can reach: elements that are chosen to collide would end in one page.
     nonisolated(unsafe) public static var hash = SipHash(k0: 0x0706_0504_0302_0100, k1: 0x0f0e_0d0c_0b0a_0908)
     // unsafe: written at the start only, before there are threads that read it
 
     /// A slot of the directory.
-    private struct Slot {
+    struct Slot {
         var page: Listpack
-        let index: PageIndex
+        var index: PageIndex
 
         /// Without elements.
         init(depth: Int) {
@@ -63,18 +68,23 @@ public struct PagedHash: ~Copyable {
             index = PageIndex(depth: depth)
         }
 
+        init(_ page: Listpack, _ index: PageIndex) {
+            self.page = page
+            self.index = index
+        }
+
         init(copyOf other: Slot) {
-            page = other.page.copy()
+            page = other.index.isAway ? other.page : other.page.copy()
             index = other.index.copy()
         }
 
         func free() {
-            page.free()
+            if !index.isAway { page.free() }
             index.free()
         }
 
         /// Bytes that the allocator sets aside for the page.
-        var memoryBytes: Int { page.memoryBytes + PageIndex.memoryBytes }
+        var memoryBytes: Int { index.isAway ? index.memoryBytes : page.memoryBytes + index.memoryBytes }
 
         @inline(__always)
         func prefetchPage() { for line in 0..<fetchedLines { firn_prefetch(page.base + 64 * line) } }
@@ -106,13 +116,13 @@ public struct PagedHash: ~Copyable {
     }
 
     /// Slots that name the page of `slot`.
-    private func span(_ slot: Int) -> Int { 1 << (depth - slots[slot].index.depth) }
+    func span(_ slot: Int) -> Int { 1 << (depth - slots[slot].index.depth) }
 
-    private static func hash(of key: ByteSlice) -> UInt64 { hash.hash(key) }
+    static func hash(of key: ByteSlice) -> UInt64 { hash.hash(key) }
 
-    private static func prefix(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash >> 32) }
+    static func prefix(_ hash: UInt64) -> UInt32 { UInt32(truncatingIfNeeded: hash >> 32) }
 
-    private func slot(of prefix: UInt32) -> Int { depth == 0 ? 0 : Int(prefix >> UInt32(32 - depth)) }
+    func slot(of prefix: UInt32) -> Int { depth == 0 ? 0 : Int(prefix >> UInt32(32 - depth)) }
 
     // MARK: Reading
 
@@ -124,7 +134,9 @@ public struct PagedHash: ~Copyable {
         // At the same time as the index, which only then says which line it will be.
         slot.prefetchPage()
         let mark = PageIndex.mark(hash)
-        guard let offset = slot.index.find(key, mark: mark, in: slot.page, width: width) else { return nil }
+        let offset = slot.index.find(key, mark: mark, in: slot.page, width: width)
+        if paging != nil { touch(slot.index) }
+        guard let offset else { return nil }
         return Place(slot: number, offset: offset, page: slot.page)
     }
 
@@ -140,6 +152,7 @@ public struct PagedHash: ~Copyable {
     /// Calls `body` with each element, in the order of hashes: its page and the offset of its key there. `body` returns
     /// whether to go on.
     public func forEach<E: Error>(_ body: (Listpack, Int) throws(E) -> Bool) throws(E) {
+        requireWhole()
         var slot = 0
         while slot < 1 << depth {
             let page = slots[slot].page
@@ -153,13 +166,15 @@ public struct PagedHash: ~Copyable {
     }
 
     /// Calls `body` with the elements of whole pages from `cursor` on until there have been at least `elements`.
-    /// Returns the cursor that goes on, 0 at the end. Elements that are there all the time are seen at least once.
+    /// Returns the cursor that goes on, 0 at the end. Elements that are there all the time are seen at least once. Ends
+    /// before a page that isn't in RAM; the one at `cursor` must be.
     public func scan(_ cursor: UInt64, atLeast elements: Int, _ body: (Listpack, Int) -> Void) -> UInt64 {
         guard cursor < 1 << 32 else { return 0 }
         var slot = slot(of: UInt32(truncatingIfNeeded: cursor))
         slot -= slot % span(slot)
+        precondition(!slots[slot].index.isAway, "a scan of a page that is not in RAM")
         var seen = 0
-        while slot < 1 << depth {
+        while slot < 1 << depth, !slots[slot].index.isAway {
             let page = slots[slot].page
             var at = page.first
             while at < page.end {
@@ -177,6 +192,7 @@ public struct PagedHash: ~Copyable {
     /// while the hash spreads the elements.
     public func random(_ draw: (Int) -> Int) -> Place? {
         guard count > 0 else { return nil }
+        requireWhole()
         // A page is drawn as often as it has slots. Taken with the chance (elements / slots) / most, where most is the
         // largest such quotient there can be, each element is as likely as any other. Pages that are larger than
         // that (their hashes collide) would be drawn too rarely: then an element is drawn by its number.
@@ -268,6 +284,8 @@ public struct PagedHash: ~Copyable {
         }
         result.depth = depth
         result.deepest = deepest
+        result.pageCount = pageCount
+        result.paging = paging.flatMap { Paging(absentPagesOf: $0) }
         result.count = count
         result.memoryBytes = memoryBytes
         return result
@@ -279,6 +297,7 @@ public struct PagedHash: ~Copyable {
         var page = slots[slot].page
         let before = (memory: page.memoryBytes, total: page.totalBytes)
         let old = page.base
+        if let paging { paging.noteChange(slots[slot].index) }
         body(&page)
         memoryBytes += page.memoryBytes - before.memory
         if page.base != old {
@@ -303,15 +322,20 @@ public struct PagedHash: ~Copyable {
         return elements > Self.pageElements || page.totalBytes > Self.pageBytes && elements > Self.keptElements
     }
 
+    /// Above so many slots the directory doesn't double for a page, which grows on instead. Where elements are large a
+    /// page has few, how many differs much from page to page, and a page with twice as many is searched as fast.
+    private func mostSlots(_ page: Listpack) -> Int {
+        page.count / width > Self.pageElements / 2 ? min(4 * count, 4 * pageCount) : pageCount
+    }
+
     private mutating func splitIfFull(_ prefix: UInt32) {
         while true {
             let slot = slot(of: prefix)
             let pageDepth = slots[slot].index.depth
             guard isFull(slots[slot].page), pageDepth < Self.depthLimit else { return }
-            // Elements that share the next bits too would only make the directory double for nothing: at most four
-            // times as many slots as elements.
+            // Elements that share the next bits too would only make the directory double for nothing.
             if pageDepth == depth {
-                guard 1 << depth <= 4 * count else { return }
+                guard 1 << depth <= mostSlots(slots[slot].page) else { return }
                 double()
                 continue
             }
@@ -340,6 +364,9 @@ public struct PagedHash: ~Copyable {
         let first = slot - slot % span
         let pageDepth = old.index.depth + 1
         var halves = (lower: Slot(depth: pageDepth), upper: Slot(depth: pageDepth))
+        if let paging {
+            paging.noteSplit(old.index, halves.lower.index, halves.upper.index, prefix(ofSlot: first + span / 2))
+        }
         var at = old.page.first
         while at < old.page.end {
             let hash = old.page.withBytes(at, Self.hash(of:))
@@ -355,6 +382,7 @@ public struct PagedHash: ~Copyable {
         old.free()
         for index in 0..<span { slots[first + index] = index < span / 2 ? halves.lower : halves.upper }
         if pageDepth == depth { deepest += 2 }
+        pageCount += 1
     }
 
     /// Appends a copy of the element at `range`.
@@ -377,11 +405,12 @@ public struct PagedHash: ~Copyable {
             let first = slot - slot % (2 * span)
             var lower = slots[first]
             let upper = slots[first + span]
-            guard lower.index.depth == pageDepth, upper.index.depth == pageDepth,
+            guard lower.index.depth == pageDepth, upper.index.depth == pageDepth, isJoinable(lower), isJoinable(upper),
                 lower.page.totalBytes + upper.page.totalBytes < Self.pageBytes / 4,
                 (lower.page.count + upper.page.count) / width < Self.pageElements / 4
             else { return }
             memoryBytes -= lower.memoryBytes + upper.memoryBytes
+            if let paging { paging.noteJoin(lower.index, upper.index, prefix(ofSlot: first + span)) }
             lower.page.append(contentsOf: upper.page)
             lower.index.depth = pageDepth - 1
             lower.index.enterAll(of: lower.page, width: width, Self.hash(of:))
@@ -389,6 +418,7 @@ public struct PagedHash: ~Copyable {
             memoryBytes += lower.memoryBytes
             for index in first..<first + 2 * span { slots[index] = lower }
             if pageDepth == depth { deepest -= 2 }
+            pageCount -= 1
             slot = first
             while deepest == 0, depth > 0 {
                 halve()
@@ -419,10 +449,19 @@ public struct PagedHash: ~Copyable {
         var elements = 0
         var bytes = MemoryLayout<Slot>.stride << depth
         var atDepth = 0
+        var (pages, away) = (0, 0)
         while slot < 1 << depth {
             let span = span(slot)
             let page = slots[slot].page
             precondition(slot % span == 0, "the page of slot \(slot) begins off its place")
+            pages += 1
+            if slots[slot].index.isAway {
+                away += 1
+                bytes += slots[slot].memoryBytes
+                if span == 1 { atDepth += 1 }
+                slot += span
+                continue
+            }
             precondition(ListpackCheck.isValid(page.bytes), "the page of slot \(slot) is damaged")
             precondition(page.count % width == 0, "\(page.count) entries in a page of width \(width)")
             for index in slot..<slot + span {
@@ -441,7 +480,10 @@ public struct PagedHash: ~Copyable {
             if span == 1 { atDepth += 1 }
             slot += span
         }
-        precondition(elements == count, "\(elements) elements, \(count) counted")
+        precondition(pages == pageCount, "\(pages) pages, \(pageCount) counted")
+        precondition(away == paging?.absent ?? 0, "\(away) pages away, \(paging?.absent ?? 0) counted")
+        checkPaging()
+        precondition(away > 0 ? elements <= count : elements == count, "\(elements) elements, \(count) counted")
         precondition(bytes == memoryBytes, "\(bytes) bytes, \(memoryBytes) counted")
         precondition(atDepth == deepest, "\(atDepth) pages of depth \(depth), \(deepest) counted")
     }

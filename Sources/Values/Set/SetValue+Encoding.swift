@@ -4,13 +4,15 @@ import Bytes
 //
 //     0 | intset as in Intset.swift
 //     1 | page | page ...              each a listpack of members, which begins with its length (4, little endian)
+//     2 | root                         of pages that are values of their own: see PagedHash+Paging
 //
-// Where a page stood in the directory is not kept: the hash is seeded anew by each process.
+// In form 1 it is not kept where a page stood in the directory.
 
 extension SetValue {
     private enum Form {
         static let intset: UInt8 = 0
         static let pages: UInt8 = 1
+        static let root = RecordEncoding.rootForm
     }
 
     /// What `encode` appends.
@@ -18,6 +20,11 @@ extension SetValue {
         if let intset {
             buffer.append(Form.intset)
             buffer.append(intset.bytes)
+            return
+        }
+        if paging != nil {
+            buffer.append(Form.root)
+            withPages { $0.appendRoot(to: &buffer) }
             return
         }
         buffer.append(Form.pages)
@@ -34,6 +41,9 @@ extension SetValue {
             let set = SetValue(integers)
             return set.count > 0 ? set : nil
         case Form.pages: return decode(pages: bytes.dropFirst(1))
+        case Form.root:
+            guard let pages = PagedHash.decode(root: bytes.dropFirst(1), width: 1) else { return nil }
+            return SetValue(table: pages)
         default: return nil
         }
     }

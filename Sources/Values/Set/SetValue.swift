@@ -33,7 +33,7 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
         super.init()
     }
 
-    /// An empty set in the form of a table.
+    /// A set in the form of a table.
     init(table: consuming PagedHash) {
         self.table = consume table
         super.init()
@@ -85,6 +85,13 @@ public final class SetValue: CollectionValue, @unchecked Sendable {
     public override func removeMember(_ member: ByteSlice) -> Bool { remove(member) }
 
     public override func encode(into buffer: inout ByteBuffer) { append(to: &buffer) }
+
+    public override var paging: Paging? { table?.paging }
+
+    public override var hasPages: Bool { table != nil }
+
+    @discardableResult
+    public override func withPages<R>(_ body: (inout PagedHash) -> R) -> R? { table?.apply(body) }
 
     /// The intset, if the set is in that form; valid until a change.
     public var intset: Intset? { integers }
