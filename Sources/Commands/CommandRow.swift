@@ -176,16 +176,6 @@ public struct KeySpec: Sendable {
     }
 }
 
-/// What of a key must be in RAM before the command runs.
-public enum KeyNeed: Sendable {
-    /// Its value (or the certainty that there is none).
-    case value
-    /// Whether it exists, its type and expiry.
-    case presence
-    /// Nothing: the old value is overwritten unseen.
-    case overwrite
-}
-
 /// How the keys of a call and their needs are found.
 public enum KeyPlan: Sendable {
     /// The row's key specifications, all with the same need.

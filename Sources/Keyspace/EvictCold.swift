@@ -41,9 +41,11 @@ extension LockedKeyspace {
     }
 
     /// Deletes a key that was seen on flash after `view` was taken, with or without an expiry of its own and of
-    /// members: leaves a tombstone for the spiller. Takes and releases the shard's lock.
+    /// members, and with pages of its own if it was the root of `collection`: leaves a tombstone for the spiller. Takes
+    /// and releases the shard's lock.
     public mutating func evictCold(
-        _ view: ColdView, position: Position, key: ByteSlice, hadExpiry: Bool, hadMemberExpiries: Bool = false
+        _ view: ColdView, position: Position, key: ByteSlice, hadExpiry: Bool, hadMemberExpiries: Bool = false,
+        collection: UInt64? = nil
     ) -> ColdEviction {
         lock(view.shard)
         defer { unlock(view.shard) }
@@ -60,6 +62,7 @@ extension LockedKeyspace {
         tombstone.residence = Residency(.deleted, mayBeOnFlash: true)
         part.pointee.keys -= 1
         moveCold(part, expiring: hadExpiry, members: hadMemberExpiries, by: -1)
+        if let collection { bury(collection, part, view.shard) }
         account(part.pointee.table.insert(position.tag, tombstone) + tombstone.memoryBytes)
         want(view.shard, Attention(tag: position.tag, space: UInt16(view.space)))
         Ledger.add(1, to: ledger.evicted)

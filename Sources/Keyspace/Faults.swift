@@ -32,18 +32,27 @@ open class FaultWaiter: @unchecked Sendable {
 
     public init(since: Int64 = Clock.monotonicNanoseconds()) { self.since = since }
 
+    /// Why the call can't be served, whatever the reads bring.
+    private var refusal: String?
+
     /// Whether a read failed; `firstFailure` says how.
     public var hasFailed: Bool { failureText.load(ordering: .acquiring) }
 
     /// The first failed fault's message.
     public var firstFailure: String? {
         guard hasFailed else { return nil }
-        return faults.lazy.compactMap(\.failure).first
+        return refusal ?? faults.lazy.compactMap(\.failure).first
     }
 
     func register(_ fault: Fault) {
         faults.append(fault)
         pending.add(1, ordering: .relaxed)
+    }
+
+    /// The call is to end with this error. Before `arm`.
+    func refuse(_ reason: String) {
+        refusal = reason
+        failureText.store(true, ordering: .releasing)
     }
 
     /// Takes over what `earlier`, which has run in vain, waited for: it stays pinned until this call has run.
@@ -80,12 +89,16 @@ public final class Fault: @unchecked Sendable {
     public let requestedAt: Int64
     /// When `land` was through with it and told the calls that wait. Nanoseconds of the monotonic clock.
     public fileprivate(set) var landedAt: Int64 = 0
-    fileprivate var isStale = false
-    fileprivate var hasLanded = false
+    /// Of a collection's page: whose it is, and which. Nil: the read is one of the key's record.
+    let owner: PageOwner?
+    let page: PagedHash.AbsentPage?
+    var isStale = false
+    var hasLanded = false
+    fileprivate var hasPinnedPage = false
     fileprivate var waiters: [FaultWaiter] = []
     fileprivate var unreleased = 0
-    fileprivate var next: Fault?
-    public fileprivate(set) var failure: String?
+    var next: Fault?
+    public internal(set) var failure: String?
 
     init(_ ref: KeyRef, generation: UInt32, requestedAt: Int64) {
         position = ref.position
@@ -93,12 +106,41 @@ public final class Fault: @unchecked Sendable {
         key = ref.bytes.array
         self.generation = generation
         self.requestedAt = requestedAt
+        owner = nil
+        page = nil
+    }
+
+    init(_ owner: PageOwner, _ page: PagedHash.AbsentPage, requestedAt: Int64) {
+        position = owner.position
+        space = owner.space
+        key = owner.key
+        generation = owner.generation
+        self.requestedAt = requestedAt
+        self.owner = owner
+        self.page = page
+    }
+
+    /// Appends the name of what is to be read.
+    public func appendName(to buffer: inout ByteBuffer) {
+        if let owner, let page {
+            FlashKey.page(generation: generation, collection: owner.collection, name: page.name, into: &buffer)
+        } else {
+            key.withSlice { FlashKey.record(generation: generation, position: position, key: $0, into: &buffer) }
+        }
     }
 
     /// Calls that wait. For tests, under the shard's lock.
     var waiterCount: Int { waiters.count }
 
-    fileprivate var chain: UInt64 { Self.chain(space, position) }
+    fileprivate var chain: UInt64 {
+        if let owner, let page { return Self.chain(owner.collection, page) }
+        return Self.chain(space, position)
+    }
+
+    /// May be a key's, too.
+    static func chain(_ collection: UInt64, _ page: PagedHash.AbsentPage) -> UInt64 {
+        (collection &* 0x9e37_79b9_7f4a_7c15) ^ UInt64(page.name) << 24
+    }
 
     fileprivate static func chain(_ space: Int, _ position: Position) -> UInt64 {
         UInt64(space) << 32 | UInt64(position.tag)
@@ -116,17 +158,17 @@ extension Shard {
     mutating func markStaleSlow(_ ref: KeyRef) {
         var fault = faults[Fault.chain(ref.space, ref.position)]
         while let here = fault {
-            if !here.hasLanded, here.key.withSlice({ $0 == ref.bytes }) { here.isStale = true }
+            if !here.hasLanded, here.page == nil, here.key.withSlice({ $0 == ref.bytes }) { here.isStale = true }
             fault = here.next
         }
     }
 
     /// Marks all faults of a space as stale.
     mutating func markStale(space: Int) {
-        for (chain, first) in faults where Int(chain >> 32) == space {
+        for first in faults.values {
             var fault: Fault? = first
             while let here = fault {
-                here.isStale = true
+                if here.space == space { here.isStale = true }
                 fault = here.next
             }
         }
@@ -147,7 +189,7 @@ extension Shard {
     fileprivate func hasLandedFault(_ fault: Fault) -> Bool {
         var cursor = faults[fault.chain]
         while let here = cursor {
-            if here.hasLanded, here.key == fault.key { return true }
+            if here.hasLanded, here.page == nil, here.key == fault.key { return true }
             cursor = here.next
         }
         return false
@@ -180,7 +222,7 @@ extension LockedKeyspace {
         let shard = store.shards + ref.position.shard
         var fault = shard.pointee.faults[Fault.chain(ref.space, ref.position)]
         while let here = fault {
-            if !here.hasLanded, !here.isStale, here.key.withSlice({ $0 == ref.bytes }) {
+            if !here.hasLanded, !here.isStale, here.page == nil, here.key.withSlice({ $0 == ref.bytes }) {
                 if let waiter { join(here, waiter) }
                 return nil
             }
@@ -193,7 +235,7 @@ extension LockedKeyspace {
         return fresh
     }
 
-    private func join(_ fault: Fault, _ waiter: FaultWaiter) {
+    func join(_ fault: Fault, _ waiter: FaultWaiter) {
         fault.waiters.append(waiter)
         fault.unreleased += 1
         waiter.register(fault)
@@ -208,13 +250,22 @@ extension LockedKeyspace {
         let isCurrent = !fault.isStale
         assert(!isCurrent || store.generations[fault.space] == fault.generation, "a flush left a fault alone")
         var isInstalled = false
-        if isCurrent { isInstalled = install(fault, result) }
+        if isCurrent {
+            if let owner = fault.owner, let page = fault.page {
+                isInstalled = installPage(fault, owner, page, result)
+            } else {
+                isInstalled = install(fault, result)
+            }
+        }
         if case .failed(let message) = result, isCurrent { fault.failure = message }
         let waiters = fault.waiters
         fault.waiters = []
         fault.hasLanded = true
         if fault.unreleased == 0 {
-            store.shards[shard].unlink(fault)
+            end(fault)
+        } else if let owner = fault.owner, let page = fault.page {
+            fault.hasPinnedPage = isInstalled
+            if isInstalled { pinPage(owner, page, true) }
         } else if isCurrent {
             setPin(fault, true)
         }
@@ -222,6 +273,12 @@ extension LockedKeyspace {
         fault.landedAt = Clock.monotonicNanoseconds()
         for waiter in waiters { waiter.landed(failed: fault.failure != nil, at: fault.landedAt) }
         return isInstalled
+    }
+
+    /// The last call that waited has run, or there was none. The shard is locked.
+    private func end(_ fault: Fault) {
+        store.shards[fault.position.shard].unlink(fault)
+        if let owner = fault.owner { endAwaiting(owner) }
     }
 
     private mutating func install(_ fault: Fault, _ result: FaultResult) -> Bool {
@@ -239,6 +296,7 @@ extension LockedKeyspace {
                 record = decoded
                 record.residence = Residency(.clean, mayBeOnFlash: true)
                 part.pointee.resident += 1
+                gainPages(part, record)
                 if record.hasTimes {
                     gainTimes(part, record)
                     moveCold(part, expiring: record.hasExpiry, members: record.hasMemberExpiries, by: -1)
@@ -269,9 +327,14 @@ extension LockedKeyspace {
             lock(shard)
             fault.unreleased -= 1
             if fault.unreleased == 0, fault.hasLanded {
-                store.shards[shard].unlink(fault)
-                // Whatever generation it was of: while it lingered here, who released a later one left the pin to it.
-                if !store.shards[shard].hasLandedFault(fault) { setPin(fault, false) }
+                end(fault)
+                if let owner = fault.owner, let page = fault.page {
+                    if fault.hasPinnedPage { pinPage(owner, page, false) }
+                } else if !store.shards[shard].hasLandedFault(fault) {
+                    // Whatever generation it was of: while it lingered here, who released a later one left the pin to
+                    // it.
+                    setPin(fault, false)
+                }
             }
             unlock(shard)
         }

@@ -4,12 +4,15 @@ import Bytes
 ///
 ///     record   'K' generation (4, big endian) position (4, big endian) key
 ///     expiry   'X' generation (4, big endian) unix ms (8, big endian) position (4, big endian) key
+///     page     'P' generation (4, big endian) collection (8, big endian) name (4, big endian)
 ///
 /// Big endian, so that the provider's bytewise order is the order of positions, or of times. An expiry entry has
 /// no value and is a hint: the record says whether it is still true.
 public enum FlashKey {
     static let recordTag: UInt8 = 0x4b
     static let expiryTag: UInt8 = 0x58
+    static let pageTag: UInt8 = 0x50
+    static let pageBytes = 17
     static let recordPrefixBytes = 9
     static let expiryPrefixBytes = 17
 
@@ -36,6 +39,22 @@ public enum FlashKey {
         buffer.append(key)
     }
 
+    /// Appends the key of a collection's page.
+    public static func page(generation: UInt32, collection: UInt64, name: UInt32, into buffer: inout ByteBuffer) {
+        buffer.reserve(pageBytes)
+        buffer.append(pageTag)
+        append(generation, to: &buffer)
+        append(UInt32(truncatingIfNeeded: collection >> 32), to: &buffer)
+        append(UInt32(truncatingIfNeeded: collection), to: &buffer)
+        append(name, to: &buffer)
+    }
+
+    /// The range that holds all pages of a collection.
+    public static func pages(generation: UInt32, collection: UInt64) -> (from: [UInt8], to: [UInt8]) {
+        let generation = Array(bytes(UInt64(generation))[4...])
+        return ([pageTag] + generation + bytes(collection), [pageTag] + generation + bytes(collection + 1))
+    }
+
     private static func append(_ number: UInt32, to buffer: inout ByteBuffer) {
         buffer.append(UInt8(truncatingIfNeeded: number >> 24))
         buffer.append(UInt8(truncatingIfNeeded: number >> 16))
@@ -48,10 +67,11 @@ public enum FlashKey {
             | UInt32(bytes[offset + 3])
     }
 
-    /// What a key read from the provider says; nil if it is neither kind.
+    /// What a key read from the provider says; nil if it is of no kind.
     public enum Parsed {
         case record(generation: UInt32, position: Position, key: ByteSlice)
         case expiry(generation: UInt32, at: Int64, position: Position, key: ByteSlice)
+        case page(generation: UInt32, collection: UInt64, name: UInt32)
     }
 
     public static func parse(_ bytes: ByteSlice) -> Parsed? {
@@ -66,6 +86,12 @@ public enum FlashKey {
             return .expiry(
                 generation: number(bytes, at: 1), at: time, position: Position(bits: number(bytes, at: 13)),
                 key: bytes.dropFirst(expiryPrefixBytes))
+        }
+        if tag == pageTag, bytes.count == pageBytes {
+            return .page(
+                generation: number(bytes, at: 1),
+                collection: UInt64(number(bytes, at: 5)) << 32 | UInt64(number(bytes, at: 9)),
+                name: number(bytes, at: 13))
         }
         return nil
     }
@@ -82,9 +108,9 @@ public enum FlashKey {
         [expiryTag] + Array(bytes(UInt64(generation))[4...]) + bytes(UInt64(bitPattern: max(0, unixMilliseconds)))
     }
 
-    /// The two ranges that hold everything of a generation.
+    /// The ranges that hold everything of a generation: records, expiry entries, pages.
     public static func ranges(ofGeneration generation: UInt32) -> [(from: [UInt8], to: [UInt8])] {
-        [recordTag, expiryTag].map { tag in
+        [recordTag, expiryTag, pageTag].map { tag in
             ([tag] + Array(bytes(UInt64(generation))[4...]), after(tag, generation))
         }
     }

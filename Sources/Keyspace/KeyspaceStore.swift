@@ -24,6 +24,8 @@ public final class KeyspaceStore: @unchecked Sendable {
     public let placement: Placement
     /// The next generation to be allotted. Guarded by all locks.
     public private(set) var nextGeneration: UInt32
+    /// The last number that a collection with pages on flash got.
+    private let lastCollection: Atomic<UInt64>
     private let ledgers = Monitor<[Ledger]>([])
     /// For views that only look: nothing is ever written to it.
     public let idleLedger = Ledger()
@@ -52,11 +54,12 @@ public final class KeyspaceStore: @unchecked Sendable {
     }
 
     /// An empty keyspace. `generations`: those of the databases 0, 1, ... if they are known from flash;
-    /// `nextGeneration`: the first that was never used there.
+    /// `nextGeneration`: the first that was never used there; `lastCollection`: the last number of a collection there.
     public init(
         databases: Int, placement: Placement, hasProvider: Bool, generations known: [UInt32] = [],
-        nextGeneration fresh: UInt32 = 1
+        nextGeneration fresh: UInt32 = 1, lastCollection: UInt64 = 0
     ) {
+        self.lastCollection = Atomic(lastCollection)
         precondition(databases > 0 && databases <= Int(UInt16.max), "\(databases) databases")
         let count = Position.shardCount
         self.databases = databases
@@ -177,6 +180,14 @@ public final class KeyspaceStore: @unchecked Sendable {
 
     /// Bytes of records and tables.
     public var memoryBytes: Int { total { $0.memoryBytes.load(ordering: .relaxed) } }
+
+    // MARK: Collections
+
+    /// A number for a collection whose pages go to flash.
+    func nextCollection() -> UInt64 { lastCollection.add(1, ordering: .relaxed).newValue }
+
+    /// The last number that was given, for the seal.
+    public var collectionsNumbered: UInt64 { lastCollection.load(ordering: .relaxed) }
 
     // MARK: Databases
 
@@ -370,12 +381,13 @@ extension KeyspaceStore {
         for space in 0..<databases {
             for shard in 0..<Position.shardCount {
                 let part = partition(shard, space)
-                if part.pointee.unresolved > 0 { return false }
+                if part.pointee.unresolved > 0 || !shards[shard].dead.isEmpty { return false }
                 for index in 0..<part.pointee.table.slotCount {
                     let slot = part.pointee.table.slot(at: index)
                     if slot.isFree { continue }
                     switch slot.record.residence.state {
-                    case .clean, .absent: continue
+                    case .clean: if slot.record.collectionObject?.paging?.isSettled == false { return false }
+                    case .absent: continue
                     case .dirty, .spilling, .superseded, .deleted, .doomed, .deleting: return false
                     }
                 }

@@ -17,6 +17,8 @@ public final class Ledger: Sendable {
     public let evicted = Atomic<Int>(0)
     /// Clean records dropped from RAM.
     public let dropped = Atomic<Int>(0)
+    /// Clean pages of collections dropped from RAM.
+    public let droppedPages = Atomic<Int>(0)
 
     init() {}
 

@@ -263,6 +263,7 @@ public struct LockedKeyspace: ~Copyable {
         part.pointee.keys &+= 1
         part.pointee.resident &+= 1
         if record.hasTimes { gainTimes(part, record) }
+        gainPages(part, record)
         let grown = part.pointee.table.insert(ref.position.tag, record)
         account(grown + record.memoryBytes)
     }
@@ -288,12 +289,14 @@ public struct LockedKeyspace: ~Copyable {
             record.access = old.access
             if leavesTraces { accessClock.touch(record) }
             if old.hasTimes { loseTimes(part, old) }
+            losePages(part, old, shard, dies: true)
         } else {
             accessClock.start(record)
             part.pointee.keys += 1
             part.pointee.resident += 1
         }
         if record.hasTimes { gainTimes(part, record) }
+        gainPages(part, record)
         account(record.memoryBytes - old.memoryBytes)
         part.pointee.table.replace(at: index, record)
         old.free()
@@ -372,10 +375,12 @@ public struct LockedKeyspace: ~Copyable {
         return true
     }
 
-    public mutating func delete(_ entry: Entry) {
+    /// Deletes the entry's key. `keepsPages`: what its collection has on flash besides the record lives on under
+    /// another key of the same database.
+    public mutating func delete(_ entry: Entry, keepsPages: Bool = false) {
         Ledger.add(1, to: ledger.changes)
         note(.deleted, entry)
-        remove(entry)
+        remove(entry, keepsPages: keepsPages)
     }
 
     /// Deletes a past-due key.
@@ -388,12 +393,13 @@ public struct LockedKeyspace: ~Copyable {
         remove(entry)
     }
 
-    mutating func remove(_ entry: Entry) {
+    mutating func remove(_ entry: Entry, keepsPages: Bool = false) {
         let old = entry.record
         let part = entry.partition
         part.pointee.keys -= 1
         part.pointee.resident -= 1
         if old.hasTimes { loseTimes(part, old) }
+        losePages(part, old, entry.shard, dies: !keepsPages)
         switch old.residence.after(.delete) {
         case .gone:
             takeOut(part, entry.shard, entry.index)

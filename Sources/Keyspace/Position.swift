@@ -32,6 +32,12 @@ public struct Placement: Sendable {
 
     public init(seed: SipHash) { hash = seed }
 
+    /// How members of collections are to be hashed: of the same seed, and nothing says how the one follows from the
+    /// other.
+    public var memberHash: SipHash {
+        SipHash(k0: hash.hash(ByteSlice("members, first half")), k1: hash.hash(ByteSlice("members, second half")))
+    }
+
     @inlinable
     public func position(of key: ByteSlice) -> Position {
         Position(bits: UInt32(truncatingIfNeeded: hash.hash(key) >> 32))

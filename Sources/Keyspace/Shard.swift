@@ -19,6 +19,8 @@ public struct Partition {
     /// Keys whose members expire among the live records in RAM, and those that are cold.
     public var memberExpiring = 0
     public var coldMemberExpiring = 0
+    /// Collections in RAM of which pages are only on flash.
+    public var partial = 0
     /// Counts records that left RAM while their key lives on: an answer 'not on flash' given before is void then.
     public var departures: UInt64 = 0
     /// Counts tombstones that left RAM because the provider confirmed the delete: an iterator opened before that may
@@ -50,6 +52,8 @@ public struct Shard: ~Copyable {
     /// At this many hints those that are of no use are thrown away; see `LockedKeyspace.want`.
     var attentionLimit = Shard.leastAttentionLimit
     static let leastAttentionLimit = 256
+    /// Collections that are no more, whose pages are to be deleted on flash.
+    var dead: [DeadCollection] = []
     /// How many want to know of changes of this shard's keys; see KeyChanges.
     @usableFromInline var observers = 0
 

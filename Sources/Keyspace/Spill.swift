@@ -19,6 +19,8 @@ public protocol SpillSink: ~Copyable {
     mutating func delete(space: Int, key: ByteSlice)
     /// An index entry that goes with the put before it.
     mutating func putIndex(key: ByteSlice)
+    mutating func putPage(_ owner: PageOwner, _ page: UInt32, key: ByteSlice, value: ByteSlice)
+    mutating func deletePage(_ owner: PageOwner, _ page: UInt32, key: ByteSlice)
 }
 
 /// A key of which it must be found out whether it is on flash.
@@ -27,6 +29,23 @@ public struct Unresolved: Sendable {
     public let generation: UInt32
     public let position: Position
     public let key: [UInt8]
+}
+
+/// What was found of it there.
+public struct Resolution: Sendable {
+    public var existed: Bool
+    /// Whether it had an expiry, or members that have one.
+    public var expiring = false
+    public var members = false
+    /// Of what its pages were.
+    public var collection: UInt64?
+
+    public init(existed: Bool, expiring: Bool = false, members: Bool = false, collection: UInt64? = nil) {
+        self.existed = existed
+        self.expiring = expiring
+        self.members = members
+        self.collection = collection
+    }
 }
 
 /// What one visit of the hand did.
@@ -38,10 +57,17 @@ public struct HandVisit: Sendable {
     public var issued = 0
     public var issuedBytes = 0
     public var visited = 0
+    /// Pages of collections that were looked at, and those that lost a touch.
+    public var pages = 0
+    public var touchedPages = 0
+    /// What the collection among whose pages the hand has stopped takes of RAM; 0 if it has stopped elsewhere.
+    public var collectionBytes = 0
     /// Records that lost a touch, or were past due and are deleted.
     public var cooled = 0
+    /// Bytes that are free now, or will be when what was issued is on flash.
+    public var leavingBytes: Int { freed + issuedBytes }
     /// Whether the visit brought anything nearer to leaving RAM.
-    public var hadEffect: Bool { freed > 0 || issuedBytes > 0 || cooled > 0 }
+    public var hadEffect: Bool { freed > 0 || issuedBytes > 0 || cooled > 0 || touchedPages > 0 }
     /// Dirty records that can't be issued before they are resolved.
     public var unresolved: [Unresolved] = []
     public init() {}
@@ -63,7 +89,7 @@ extension LockedKeyspace {
         let part = partitions + (space * Position.shardCount + shard)
         let generation = store.generations[space]
         let slots = min(slots, part.pointee.table.slotCount)
-        while visit.visited < slots, visit.freed + visit.issuedBytes < wantedBytes, part.pointee.table.count > 0 {
+        while visit.visited < slots, visit.leavingBytes < wantedBytes, part.pointee.table.count > 0 {
             if part.pointee.hand >= part.pointee.table.slotCount { part.pointee.hand = 0 }
             let index = part.pointee.hand
             visit.visited += 1
@@ -85,12 +111,19 @@ extension LockedKeyspace {
             } else if residence.state == .dirty || residence.state == .clean, hasDueMembers(record), !isHeld {
                 _ = trim(Entry(record: record, partition: part, shard: shard, index: index))
                 visit.cooled += 1
+            } else if residence.isLive,
+                staysAmongPages(
+                    of: record, part, Position(shard: shard, tag: slot.tag), space, wantedBytes: wantedBytes,
+                    ignoringTouches: ignoringTouches, dropsClean: dropsClean, &visit,
+                    into: &sink)
+            {
+                return visit
             } else if residence.frequency > 0, !ignoringTouches, residence.isLive {
                 record.residence = residence.cooled()
                 visit.cooled += 1
                 part.pointee.hand += 1
             } else if residence.state == .clean || residence.state == .absent {
-                if dropsClean || residence.state == .absent {
+                if (dropsClean || residence.state == .absent) && pagesAllowDrop(record) {
                     // The slots behind move up: the hand stays.
                     visit.freed += drop(part, shard, index)
                     visit.dropped += 1
@@ -142,11 +175,17 @@ extension LockedKeyspace {
                 continue
             }
             let residence = slot.record.residence
+            if let value = slot.record.collectionObject, value.paging != nil, value.expiries == nil,
+                !dropCleanPages(value, part, wantedBytes: wantedBytes, &freed)
+            {
+                return freed
+            }
             if residence.frequency > 0, residence.isLive {
                 slot.record.residence = residence.cooled()
                 part.pointee.hand += 1
             } else if residence.state == .absent
                 || residence.state == .clean && !isPastDue(slot.record) && !hasDueMembers(slot.record)
+                    && pagesAllowDrop(slot.record)
             {
                 // The slots behind move up: the hand stays.
                 freed += drop(part, shard, part.pointee.hand)
@@ -177,6 +216,7 @@ extension LockedKeyspace {
         if record.residence.state == .clean {
             part.pointee.resident -= 1
             part.pointee.departures &+= 1
+            losePages(part, record, shard, dies: false)
             if record.hasTimes {
                 loseTimes(part, record)
                 moveCold(part, expiring: record.hasExpiry, members: record.hasMemberExpiries, by: 1)
@@ -201,6 +241,10 @@ extension LockedKeyspace {
         if residence.state == .deleting {
             sink.delete(space: space, key: scratch.slice)
         } else {
+            if let value = record.collectionObject {
+                let part = partitions + (space * Position.shardCount + position.shard)
+                stopPagingIfMembersExpire(value, part, position.shard)
+            }
             RecordEncoding.encode(record, into: &scratch)
             sink.put(space: space, key: scratch.slice.prefix(keyBytes), value: scratch.slice.dropFirst(keyBytes))
             // One hint for the key and one for the first of its members: the next member's goes with the record that is
@@ -307,21 +351,21 @@ extension LockedKeyspace {
         return (part.pointee.keys, open)
     }
 
-    /// It is known now whether the key was on flash (with an expiry, or members that have one): corrects the count. If
-    /// it was not and the entry is a tombstone, the entry goes. A tombstone that stays is put up for attention again.
-    /// Takes and releases the lock.
-    public mutating func resolve(_ item: Unresolved, existed: Bool, expiring: Bool, members: Bool = false) {
+    /// It is known now whether the key was on flash: corrects the count. If it was not and the entry is a tombstone,
+    /// the entry goes. A tombstone that stays is put up for attention again. Takes and releases the lock.
+    public mutating func resolve(_ item: Unresolved, _ resolution: Resolution) {
         let shard = item.position.shard
         lock(shard)
         defer { unlock(shard) }
         guard let (part, index) = find(item) else { return }
         let record = part.pointee.table.slot(at: index).record
         guard record.residence.isUnresolved else { return }
-        record.residence = record.residence.resolved(existed: existed)
+        record.residence = record.residence.resolved(existed: resolution.existed)
         part.pointee.unresolved -= 1
-        if existed {
+        if resolution.existed {
             part.pointee.keys -= 1
-            moveCold(part, expiring: expiring, members: members, by: -1)
+            moveCold(part, expiring: resolution.expiring, members: resolution.members, by: -1)
+            if let collection = resolution.collection { bury(collection, part, shard) }
         }
         guard record.residence.state == .deleted else { return }
         if record.residence.mayBeOnFlash {
@@ -358,7 +402,9 @@ extension LockedKeyspace {
             if residence.state == .deleted {
                 want(shard, Attention(tag: position.tag, space: UInt16(space)))
             }
-            guard drops, residence.state == .clean, residence.frequency == 0, !residence.isPinned else { return 0 }
+            guard drops, residence.state == .clean, residence.frequency == 0, !residence.isPinned,
+                pagesAllowDrop(record)
+            else { return 0 }
             return drop(part, shard, index)
         }
     }

@@ -6,14 +6,16 @@ import Platform
 ///
 /// On disk, little endian, never renumbered; a change of the layout is a new format number:
 ///
-///     "FIRNSEAL" format (4) shards (4) seed (8 + 8) next generation (4) databases (4)
+///     "FIRNSEAL" format (4) shards (4) seed (8 + 8) next generation (4) last collection (8) databases (4)
 ///     per database: generation (4), then per shard: keys (4), keys with an expiry (4), keys whose members expire (4)
 ///     SipHash of all before (8)
 ///
-/// Format 1 had no members that expire, and no count of them; it is still read.
+/// Format 2 had no collections in pages, and no number of the last. Format 1 had no members that expire either, and no
+/// count of them. Both are still read.
 public struct Seal: Sendable {
     public var seed: (UInt64, UInt64)
     public var nextGeneration: UInt32
+    public var lastCollection: UInt64
     public var databases: [Database]
 
     public struct Database: Sendable {
@@ -31,12 +33,13 @@ public struct Seal: Sendable {
     }
 
     static let magic: [UInt8] = Array("FIRNSEAL".utf8)
-    static let format: UInt32 = 2
+    static let format: UInt32 = 3
 
     /// Takes down a keyspace in which nothing is dirty or unresolved. All locks must be held.
     public init(of store: KeyspaceStore) {
         seed = (store.placement.hash.k0, store.placement.hash.k1)
         nextGeneration = store.nextGeneration
+        lastCollection = store.collectionsNumbered
         databases = zip(0..<store.databases, store.generationsByDatabase).map { database, generation in
             Database(generation: generation, counts: store.coldCounts(database: database))
         }
@@ -53,6 +56,7 @@ public struct Seal: Sendable {
         append(seed.0, 8)
         append(seed.1, 8)
         append(UInt64(nextGeneration), 4)
+        append(lastCollection, 8)
         append(UInt64(databases.count), 4)
         for database in databases {
             append(UInt64(database.generation), 4)
@@ -86,8 +90,9 @@ public struct Seal: Sendable {
         guard shards == UInt64(Position.shardCount) else { throw .damagedSeal("it has \(shards) shards") }
         seed = (number(8), number(8))
         nextGeneration = UInt32(number(4))
+        lastCollection = format < 3 ? 0 : number(8)
         let count = Int(number(4))
-        guard bytes.count == 48 + count * (4 + (format == 1 ? 8 : 12) * Position.shardCount) else {
+        guard bytes.count == (format < 3 ? 48 : 56) + count * (4 + (format == 1 ? 8 : 12) * Position.shardCount) else {
             throw .damagedSeal("its length is wrong")
         }
         databases = []

@@ -62,7 +62,10 @@ public enum ErrorText {
         Array("EXECABORT Transaction discarded because of: ".utf8) + reason
     }
     public static let notInTransaction: StaticString = "ERR Command not allowed inside a transaction"
-    public static func readFailed(_ reason: String) -> String { "ERR the flash tier failed to read: \(reason)" }
+    /// A reason with a code of its own stands for itself.
+    public static func readFailed(_ reason: String) -> String {
+        reason.hasPrefix("OOM ") ? reason : "ERR the flash tier failed to read: \(reason)"
+    }
     public static let execWithoutMulti: StaticString = "ERR EXEC without MULTI"
     public static let discardWithoutMulti: StaticString = "ERR DISCARD without MULTI"
     public static let nestedMulti: StaticString = "ERR MULTI calls can not be nested"
@@ -109,6 +112,10 @@ public enum ErrorText {
     public static let noReplicas: StaticString = "NOREPLICAS Not enough good replicas to write."
     public static let collectionTooLarge: StaticString =
         "OOM the collection takes half of the memory that 'maxmemory' leaves for records and can't grow."
+    public static let collectionTooLargeAsAWhole = """
+        OOM the collection is larger than half of the memory that 'maxmemory' leaves for records and can't be used \
+        as a whole.
+        """
     public static let outOfMemory: StaticString = "OOM command not allowed when used memory > 'maxmemory'."
     public static let saveFailing: StaticString = """
         MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that \

@@ -10,7 +10,8 @@ import Tiering
 /// A key without a RAM entry in a partition with cold keys is unknown. Then the locks are given back, the tier's
 /// filter is asked without them, and after locking again a 'no' counts only if still nothing is known and no record
 /// has left the partition meanwhile. A 'maybe' ends in `.cold`: `requestFaults` then registers the call with the
-/// faults.
+/// faults. A resident key of a large collection whose pages go to flash one by one may lack pages that the call needs:
+/// that ends in `.cold` too.
 ///
 /// One per loop; keeps its arrays.
 struct KeyPreparation: ~Copyable {
@@ -30,12 +31,19 @@ struct KeyPreparation: ~Copyable {
         let generation: UInt32
     }
 
+    /// What of a key must be in RAM, and the arguments that name the elements.
+    private struct Need {
+        let key: KeyNeed
+        let arguments: Arguments
+        var pages: PageNeed { key.pages(arguments) }
+    }
+
     private let tier: Tier?
     private var indices: [Int] = []
     private var uses: [KeyUse] = []
     /// What a plan of a row's own has found.
     private var planned: [KeyUse] = []
-    private var needs: [KeyNeed] = []
+    private var needs: [Need] = []
     private var shards: [Int] = []
     /// Shards to be locked besides the keys': those of what a transaction's client watches.
     private var watched: [Int] = []
@@ -80,12 +88,12 @@ struct KeyPreparation: ~Copyable {
             context.keys.append(ref)
             context.declaredKeys = 1
             single = position.shard
-            if tier == nil || context.keyspace.isResident(ref) { return .ready }
+            if tier == nil || context.keyspace.isWhole(ref) { return .ready }
             let need = entry.need(context.arguments)
             if need == .overwrite, !context.keyspace.notifies(.new) { return .ready }
             needs.removeAll(keepingCapacity: true)
             // Whether the key is new is an event if somebody wants to know.
-            needs.append(need == .overwrite ? .presence : need)
+            needs.append(Need(key: need == .overwrite ? .presence : need, arguments: context.arguments))
             return settle(&context)
         }
         guard collect(entry, &context) else { return .badKeys }
@@ -117,10 +125,10 @@ struct KeyPreparation: ~Copyable {
             case .none: break
             case .single:
                 let use = KeyUse(argument: 1, database: database, need: command.entry.need(arguments))
-                add(use, arguments[1], command.position, &context)
+                add(use, arguments, arguments[1], command.position, &context)
             case .general:
                 // Where arguments don't say where the keys are, the command has none and says what is wrong.
-                _ = add(command.entry, arguments, database, &context)
+                _ = add(command.entry, arguments, database, &context, inTransaction: true)
             }
             ends.append(context.keys.count)
             guard command.entry.pointee.flags.contains(.selectsDatabase) else { continue }
@@ -168,7 +176,7 @@ struct KeyPreparation: ~Copyable {
 
     private mutating func add(
         _ entry: UnsafePointer<CommandIndex.Entry>, _ arguments: Arguments, _ database: Int,
-        _ context: inout CommandContext
+        _ context: inout CommandContext, inTransaction: Bool = false
     ) -> Bool {
         indices.removeAll(keepingCapacity: true)
         let placement = context.keyspace.store.placement
@@ -180,7 +188,9 @@ struct KeyPreparation: ~Copyable {
             let databases = context.keyspace.store.databases
             for use in planned where use.database < databases {
                 let key = use.key(arguments)
-                add(use, key, placement.position(of: key), &context)
+                // What moves may be looked at by the next command, under its new name.
+                let isLookedAt = inTransaction && use.need == .moved
+                add(use, arguments, key, placement.position(of: key), &context, need: isLookedAt ? .value : use.need)
             }
         } else {
             for specification in entry.pointee.keys {
@@ -190,7 +200,7 @@ struct KeyPreparation: ~Copyable {
             for index in indices {
                 let key = arguments[index]
                 let use = KeyUse(argument: index, database: database, need: need)
-                add(use, key, placement.position(of: key), &context)
+                add(use, arguments, key, placement.position(of: key), &context)
             }
         }
         context.declaredKeys = context.keys.count
@@ -200,12 +210,14 @@ struct KeyPreparation: ~Copyable {
 
     @inline(__always)
     private mutating func add(
-        _ use: KeyUse, _ key: ByteSlice, _ position: Position, _ context: inout CommandContext
+        _ use: KeyUse, _ arguments: Arguments, _ key: ByteSlice, _ position: Position,
+        _ context: inout CommandContext, need: KeyNeed? = nil
     ) {
         uses.append(use)
         context.keys.append(KeyRef(bytes: key, position: position, space: use.database))
         // Whether a key is new is an event if somebody wants to know.
-        needs.append(use.need == .overwrite && context.keyspace.notifies(.new) ? .presence : use.need)
+        let isAsked = use.need == .overwrite && context.keyspace.notifies(.new)
+        needs.append(Need(key: isAsked ? .presence : need ?? use.need, arguments: arguments))
     }
 
     private mutating func add(_ late: LateKeys, _ context: inout CommandContext) {
@@ -216,7 +228,7 @@ struct KeyPreparation: ~Copyable {
                 KeyRef(bytes: key, position: store.placement.position(of: key), space: context.database))
             // No argument names it.
             uses.append(KeyUse(argument: -1, database: context.database, need: .value))
-            needs.append(.value)
+            needs.append(Need(key: .value, arguments: context.arguments))
         }
     }
 
@@ -252,17 +264,21 @@ struct KeyPreparation: ~Copyable {
         guard let tier else { return .ready }
         while true {
             questions.removeAll(keepingCapacity: true)
-            for index in 0..<context.keys.count where needs[index] != .overwrite {
+            missing.removeAll(keepingCapacity: true)
+            for index in 0..<context.keys.count where needs[index].key != .overwrite {
                 let ref = context.keys[index]
-                if ref.isKnownAbsent || context.keyspace.isResident(ref) { continue }
+                if ref.isKnownAbsent || context.keyspace.isWhole(ref) { continue }
+                if context.keyspace.isResident(ref) {
+                    if context.keyspace.lacksPages(ref, needs[index].pages) { missing.append(index) }
+                    continue
+                }
                 questions.append(
                     Question(
                         index: index, departures: context.keyspace.departures(ref),
                         generation: context.keyspace.store.generation(ofSpace: ref.space)))
             }
-            if questions.isEmpty { return .ready }
+            if questions.isEmpty, missing.isEmpty { return .ready }
             release(&context)
-            missing.removeAll(keepingCapacity: true)
             for question in questions {
                 let ref = context.keys[question.index]
                 if tier.mayBeOnFlash(
@@ -314,22 +330,24 @@ struct KeyPreparation: ~Copyable {
         let now = Clock.monotonicNanoseconds()
         for index in missing {
             let database = single >= 0 ? context.database : uses[index].database
-            request(context.keys[index], database, call, now, &context, &faults)
+            request(context.keys[index], database, needs[index].pages, call, now, &context, &faults)
         }
         single = -1
         return faults
     }
 
     private func request(
-        _ ref: KeyRef, _ database: Int, _ call: FaultWaiter?, _ now: Int64, _ context: inout CommandContext,
-        _ faults: inout [Fault]
+        _ ref: KeyRef, _ database: Int, _ pages: PageNeed, _ call: FaultWaiter?, _ now: Int64,
+        _ context: inout CommandContext, _ faults: inout [Fault]
     ) {
         context.keyspace.lock(ref.position.shard)
         let current = KeyRef(
             bytes: ref.bytes, position: ref.position, space: context.keyspace.store.space(ofDatabase: database))
-        if !context.keyspace.isResident(current),
-            let fault = context.keyspace.requestFault(current, for: call, at: now)
-        {
+        if context.keyspace.isResident(current) {
+            context.keyspace.requestPages(
+                current, pages, for: call, at: now, most: context.settings.growingBytes,
+                reason: ErrorText.collectionTooLargeAsAWhole, into: &faults)
+        } else if let fault = context.keyspace.requestFault(current, for: call, at: now) {
             faults.append(fault)
         }
         context.keyspace.unlock(ref.position.shard)
@@ -341,20 +359,23 @@ struct KeyPreparation: ~Copyable {
     ) {
         guard let tier, collect(entry, &context) else { return }
         let now = Clock.monotonicNanoseconds()
-        for index in 0..<context.keys.count where needs[index] != .overwrite {
+        for index in 0..<context.keys.count where needs[index].key != .overwrite {
             let ref = context.keys[index]
             let database = uses[index].database
             let store = context.keyspace.store
             context.keyspace.lock(ref.position.shard)
             let space = store.space(ofDatabase: database)
             let generation = store.generation(ofSpace: space)
-            let isResident = context.keyspace.isResident(
-                KeyRef(bytes: ref.bytes, position: ref.position, space: space))
+            let current = KeyRef(bytes: ref.bytes, position: ref.position, space: space)
+            let isResident = context.keyspace.isResident(current)
+            let isWhole = isResident && context.keyspace.isWhole(current)
             context.keyspace.unlock(ref.position.shard)
-            if !isResident,
-                tier.mayBeOnFlash(generation: generation, position: ref.position, key: ref.bytes, scratch: &scratch)
+            if isWhole { continue }
+            if isResident
+                || tier.mayBeOnFlash(
+                    generation: generation, position: ref.position, key: ref.bytes, scratch: &scratch)
             {
-                request(ref, database, nil, now, &context, &faults)
+                request(ref, database, needs[index].pages, nil, now, &context, &faults)
             }
         }
     }

@@ -4,6 +4,7 @@ import Glibc
 import Platform
 import Storage
 import Telemetry
+import Values
 
 /// The process around the server: working directory, daemon, process id file, signals, exit code.
 public struct ServerProcess {
@@ -63,6 +64,8 @@ public struct ServerProcess {
 
     private func serve(_ settings: Settings, _ log: Log, _ signals: sigset_t) throws -> Int32 {
         let parts = try KeyspaceStartup.open(settings, log: log) { wrapping?($0) ?? $0 }
+        // Before there is a collection.
+        PagedHash.hash = parts.store.placement.memberHash
         let core = ServerCore(configuration: configuration, log: log, parts: parts)
         prepare(core)
         do {

@@ -64,7 +64,7 @@ public enum KeyspaceStartup {
         let store = KeyspaceStore(
             databases: settings.databases, placement: placement, hasProvider: true,
             generations: seal?.databases.prefix(settings.databases).map(\.generation) ?? [],
-            nextGeneration: seal?.nextGeneration ?? 1)
+            nextGeneration: seal?.nextGeneration ?? 1, lastCollection: seal?.lastCollection ?? 0)
         if let seal {
             var keys = 0
             for (number, database) in seal.databases.prefix(settings.databases).enumerated() {

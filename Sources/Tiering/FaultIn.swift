@@ -136,9 +136,7 @@ final class FaultIn: @unchecked Sendable {
         _ fault: Fault, _ keyspace: inout LockedKeyspace, _ scratch: inout ByteBuffer, _ recorder: FaultRecorder
     ) {
         scratch.removeAll()
-        fault.key.withSlice {
-            FlashKey.record(generation: fault.generation, position: fault.position, key: $0, into: &scratch)
-        }
+        fault.appendName(to: &scratch)
         let begun = Clock.monotonicNanoseconds()
         recorder.record(.queue, nanoseconds: begun - fault.requestedAt)
         let result: FaultResult

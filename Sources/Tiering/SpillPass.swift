@@ -9,22 +9,53 @@ import Values
 /// before, so no entry waits for a write that nobody makes, and no batch outlives the hold of `writing` in which it
 /// was chosen. Keeps its memory between rounds.
 struct SpillPass: ~Copyable {
-    /// The batch, and the space of each of its record operations.
+    /// The batch, and what each of its operations is about.
     struct Sink: SpillSink, ~Copyable {
+        enum Subject {
+            case record(space: Int)
+            case index
+            case page(PageOwner, UInt32)
+            case dead(DeadCollection, shard: Int)
+        }
+
         var batch = WriteBatch()
-        var spaces: [Int] = []
+        var subjects: [Subject] = []
 
         mutating func put(space: Int, key: ByteSlice, value: ByteSlice) {
             batch.put(key: key, value: value)
-            spaces.append(space)
+            subjects.append(.record(space: space))
         }
 
         mutating func delete(space: Int, key: ByteSlice) {
             batch.delete(key: key)
-            spaces.append(space)
+            subjects.append(.record(space: space))
         }
 
-        mutating func putIndex(key: ByteSlice) { batch.put(key: key, value: .empty) }
+        mutating func putIndex(key: ByteSlice) {
+            batch.put(key: key, value: .empty)
+            subjects.append(.index)
+        }
+
+        mutating func putPage(_ owner: PageOwner, _ page: UInt32, key: ByteSlice, value: ByteSlice) {
+            batch.put(key: key, value: value)
+            subjects.append(.page(owner, page))
+        }
+
+        mutating func deletePage(_ owner: PageOwner, _ page: UInt32, key: ByteSlice) {
+            batch.delete(key: key)
+            subjects.append(.page(owner, page))
+        }
+
+        mutating func deletePages(of dead: DeadCollection, shard: Int) {
+            let range = FlashKey.pages(generation: dead.generation, collection: dead.collection)
+            range.from.withSlice { from in range.to.withSlice { to in batch.deleteRange(from: from, to: to) } }
+            subjects.append(.dead(dead, shard: shard))
+        }
+
+        mutating func removeAll() {
+            batch.removeAll()
+            subjects.removeAll(keepingCapacity: true)
+        }
     }
 
     private let tier: Tier
@@ -33,6 +64,12 @@ struct SpillPass: ~Copyable {
     private var scratch = ByteBuffer()
     /// Whether records leave RAM as soon as their write is confirmed.
     var drops = true
+
+    /// Whether the hand has come by collections whose pages go to flash one by one.
+    private(set) var hasSeenPages = false
+
+    /// Unless nil, gets the collections whose pages the pass deletes.
+    var buried: [DeadCollection]?
 
     /// Bytes in RAM of what is in the batch: free when it has been written (unless it was touched meanwhile).
     private(set) var pendingBytes = 0
@@ -60,6 +97,7 @@ struct SpillPass: ~Copyable {
             shard: shard, space: space, slots: slots, wantedBytes: wantedBytes,
             ignoringTouches: ignoringTouches, dropsClean: drops, into: &sink)
         pendingBytes += visit.issuedBytes
+        if visit.pages > 0 || visit.collectionBytes > 0 { hasSeenPages = true }
         try resolve(visit.unresolved, thenIssue: true)
         if sink.batch.byteCount >= Self.batchBytes { try write() }
         return visit
@@ -72,14 +110,18 @@ struct SpillPass: ~Copyable {
             let visit = try visit(
                 shard: shard, space: space, wantedBytes: .max, ignoringTouches: true,
                 slots: min(left, Self.slotsPerVisit * 4))
-            if visit.visited == 0 { return }
+            if visit.visited == 0, visit.collectionBytes == 0 { return }
             // Where a record left or was past due the hand stood still.
             left -= visit.visited - visit.dropped - visit.cooled
         }
     }
 
-    /// Attends to a shard's tombstones and unresolved entries. Returns how many hints it took.
+    /// Attends to a shard's tombstones, unresolved entries and dead collections. Returns how many hints it took.
     mutating func attend(shard: Int, limit: Int) throws(StorageError) -> Int {
+        for dead in keyspace.takeDead(shard: shard) {
+            sink.deletePages(of: dead, shard: shard)
+            buried?.append(dead)
+        }
         let visit = keyspace.attend(shard: shard, limit: limit, into: &sink)
         try resolve(visit.unresolved, thenIssue: false)
         if sink.batch.byteCount >= Self.batchBytes { try write() }
@@ -109,10 +151,7 @@ struct SpillPass: ~Copyable {
         var failure: StorageError?
         for item in items {
             do {
-                let found = try lookUp(item)
-                keyspace.resolve(
-                    item, existed: found.existed, expiring: found.head?.expiry != nil,
-                    members: found.head?.memberExpiry != nil)
+                keyspace.resolve(item, try lookUp(item))
                 if thenIssue { keyspace.issue(item, into: &sink) }
             } catch {
                 failure = error
@@ -124,22 +163,25 @@ struct SpillPass: ~Copyable {
         throw failure
     }
 
-    /// Whether a key is on flash, and what stands before its value.
-    private mutating func lookUp(
-        _ item: Unresolved
-    ) throws(StorageError) -> (existed: Bool, head: RecordEncoding.Head?) {
+    /// Whether a key is on flash, and what must be known of it.
+    private mutating func lookUp(_ item: Unresolved) throws(StorageError) -> Resolution {
         scratch.removeAll()
         item.key.withSlice {
             FlashKey.record(generation: item.generation, position: item.position, key: $0, into: &scratch)
         }
-        guard tier.provider.mayContain(scratch.slice) else { return (false, nil) }
+        guard tier.provider.mayContain(scratch.slice) else { return Resolution(existed: false) }
         do {
-            guard case .found(let bytes) = try tier.readUntilServed(scratch.slice) else { return (false, nil) }
-            return (true, RecordEncoding.head(bytes.slice))
+            guard case .found(let bytes) = try tier.readUntilServed(scratch.slice) else {
+                return Resolution(existed: false)
+            }
+            let head = RecordEncoding.head(bytes.slice)
+            return Resolution(
+                existed: true, expiring: head?.expiry != nil, members: head?.memberExpiry != nil,
+                collection: RecordEncoding.pagedCollection(bytes.slice))
         } catch where error.kind == .corruption {
             // The old value is damaged, and has been overwritten or deleted since: that it was there is all that
             // counts.
-            return (true, nil)
+            return Resolution(existed: true)
         }
     }
 
@@ -155,19 +197,20 @@ struct SpillPass: ~Copyable {
         }
         let succeeded = failure == nil
         var next = 0
-        let spaces = sink.spaces
+        let subjects = sink.subjects
         let drops = drops
         sink.batch.forEach { operation in
-            switch operation {
-            case .put(let key, _), .delete(let key):
-                guard case .record? = FlashKey.parse(key) else { return }
-                keyspace.complete(space: spaces[next], key: key, succeeded: succeeded, drops: drops)
-                next += 1
-            case .deleteRange: break
+            defer { next += 1 }
+            switch (operation, subjects[next]) {
+            case (.put(let key, _), .record(let space)), (.delete(let key), .record(let space)):
+                keyspace.complete(space: space, key: key, succeeded: succeeded, drops: drops)
+            case (_, .page(let owner, let page)):
+                keyspace.complete(owner, page: page, succeeded: succeeded, drops: drops)
+            case (_, .dead(let dead, let shard)): if !succeeded { keyspace.putBack(dead, shard: shard) }
+            case (_, .index), (.deleteRange, .record): break
             }
         }
-        sink.batch.removeAll()
-        sink.spaces.removeAll(keepingCapacity: true)
+        sink.removeAll()
         // Writers go on with each batch, not only when the spiller is done.
         tier.evaluate()
         if let failure { throw failure }

@@ -96,9 +96,18 @@ final class Spiller: Sendable {
                 let shard = tier.nextShard()
                 fruitless += 1
                 for space in spaces {
-                    let visit = try pass.visit(
+                    var visit = try pass.visit(
                         shard: shard, space: space, wantedBytes: wanted, ignoringTouches: false)
                     if visit.hadEffect { fruitless = 0 }
+                    if visit.collectionBytes == 0 { continue }
+                    // A shard with a large collection has more than a shard's share to give. Lock by lock, so that its
+                    // calls come in between.
+                    var share = excess * visit.collectionBytes / max(1, tier.store.memoryBytes) - visit.leavingBytes
+                    while visit.collectionBytes > 0, visit.hadEffect, share > 0 {
+                        visit = try pass.visit(
+                            shard: shard, space: space, wantedBytes: share, ignoringTouches: false)
+                        share -= visit.leavingBytes
+                    }
                 }
             }
         }

@@ -108,6 +108,8 @@ final class StorageLimit: Sendable {
         let tier: Tier
         var keyspace: LockedKeyspace
         var shard = 0
+        /// Collections whose pages have been deleted, and not compacted yet.
+        var dead: [DeadCollection] = []
 
         /// Views of one shard before it is left for the next turn: records depart from it faster than it is read.
         static let viewsPerShard = 8
@@ -170,9 +172,9 @@ final class StorageLimit: Sendable {
                     from = UInt64(position.bits)
                     let outcome = keyspace.evictCold(
                         view, position: position, key: key, hadExpiry: head.expiry != nil,
-                        hadMemberExpiries: head.memberExpiry != nil)
+                        hadMemberExpiries: head.memberExpiry != nil, collection: RecordEncoding.pagedCollection(value))
                     switch outcome {
-                    case .deleted: freed += name.count + value.count
+                    case .deleted: freed += name.count + RecordEncoding.bytesWithPages(value)
                     case .resident: break
                     case .outdated: isOutdated = true
                     }
@@ -207,6 +209,7 @@ final class StorageLimit: Sendable {
                 }
                 try attendAll()
             }
+            dead = []
             if freed > 0 { try tier.provider.compact(from: .empty, to: .empty) }
             return freed > 0 ? .deleted : .nothingLeft
         }
@@ -222,26 +225,37 @@ final class StorageLimit: Sendable {
             guard case .found(let value) = try tier.readUntilServed(name.slice),
                 let head = RecordEncoding.head(value.slice), head.expiry == due,
                 case .deleted = keyspace.evictCold(
-                    view, position: position, key: key, hadExpiry: true, hadMemberExpiries: head.memberExpiry != nil)
+                    view, position: position, key: key, hadExpiry: true, hadMemberExpiries: head.memberExpiry != nil,
+                    collection: RecordEncoding.pagedCollection(value.slice))
             else { return 0 }
-            return name.count + value.slice.count
+            return name.count + RecordEncoding.bytesWithPages(value.slice)
         }
 
         /// Writes the tombstones of one shard.
-        private func attend(_ shard: Int) throws(StorageError) { try attend(shard..<shard + 1) }
-        private func attendAll() throws(StorageError) { try attend(0..<Position.shardCount) }
+        private mutating func attend(_ shard: Int) throws(StorageError) { try attend(shard..<shard + 1) }
+        private mutating func attendAll() throws(StorageError) { try attend(0..<Position.shardCount) }
 
-        private func attend(_ shards: Range<Int>) throws(StorageError) {
-            try tier.writing.withLock { (_) throws(StorageError) in
+        private mutating func attend(_ shards: Range<Int>) throws(StorageError) {
+            dead += try tier.writing.withLock { (_) throws(StorageError) in
                 var pass = SpillPass(tier: tier)
                 pass.setTime(Clock.unixMilliseconds())
+                pass.buried = []
                 for shard in shards { _ = try pass.attend(shard: shard, limit: .max) }
                 try pass.write()
+                return pass.buried ?? []
             }
         }
 
-        /// Has the space of shards given back, in every generation.
-        private func compact(_ shards: Range<Int>) throws(StorageError) {
+        /// Has the space of shards given back, in every generation, and that of pages of collections that have died.
+        private mutating func compact(_ shards: Range<Int>) throws(StorageError) {
+            while let collection = dead.popLast() {
+                let range = FlashKey.pages(generation: collection.generation, collection: collection.collection)
+                try range.from.withSlice { (from) throws(StorageError) in
+                    try range.to.withSlice { (to) throws(StorageError) in
+                        try tier.provider.compact(from: from, to: to)
+                    }
+                }
+            }
             for space in tier.store.allSpaces {
                 let generation = tier.store.currentGeneration(ofSpace: space)
                 let from = FlashKey.recordStart(

@@ -351,8 +351,9 @@ public final class Tier: @unchecked Sendable {
             var pass = SpillPass(tier: self)
             pass.drops = !keepsClean
             pass.setTime(Clock.unixMilliseconds())
-            // Two turns: the first issues what is dirty, the second drops what the first had in flight or resolved.
-            for _ in 0..<2 {
+            // Two turns: the first issues what is dirty, the second drops what the first had in flight or resolved. A
+            // third for collections that go by pages: their hands stood anywhere, and a root goes behind its pages.
+            for turn in 0..<3 where turn < 2 || pass.hasSeenPages {
                 let spaces = store.spacesInUse()
                 for shard in 0..<Position.shardCount {
                     for space in spaces { try pass.turn(shard: shard, space: space) }

@@ -14,6 +14,8 @@ struct ListSink: SpillSink, ~Copyable {
     mutating func put(space: Int, key: ByteSlice, value: ByteSlice) { puts.append(key.array) }
     mutating func delete(space: Int, key: ByteSlice) { deletes.append(key.array) }
     mutating func putIndex(key: ByteSlice) { index.append(key.array) }
+    mutating func putPage(_ owner: PageOwner, _ page: UInt32, key: ByteSlice, value: ByteSlice) {}
+    mutating func deletePage(_ owner: PageOwner, _ page: UInt32, key: ByteSlice) {}
 }
 
 /// A keyspace with a view of it, for one thread.
@@ -71,13 +73,13 @@ final class Bench {
                 dropsClean: drops,
                 into: &sink)
             for item in visit.unresolved {
-                keys.resolve(item, existed: existed, expiring: false)
+                keys.resolve(item, Resolution(existed: existed))
                 keys.issue(item, into: &sink)
             }
             // Twice: what is settled as a tombstone of a key on flash is put up once more.
             for _ in 0..<2 {
                 let attended = keys.attend(shard: shard, limit: .max, into: &sink)
-                for item in attended.unresolved { keys.resolve(item, existed: existed, expiring: false) }
+                for item in attended.unresolved { keys.resolve(item, Resolution(existed: existed)) }
             }
         }
         let all = sink.puts + sink.deletes
@@ -133,9 +135,9 @@ final class Bench {
             Unresolved(
                 space: 0, generation: 1, position: bench.store.placement.position(of: key), key: key.array)
         }
-        bench.keys.resolve(item, existed: true, expiring: true)
+        bench.keys.resolve(item, Resolution(existed: true, expiring: true))
         #expect(bench.counters() == [2, 1, 0, 0, 0])
-        bench.keys.resolve(item, existed: true, expiring: true)
+        bench.keys.resolve(item, Resolution(existed: true, expiring: true))
         #expect(bench.counters() == [2, 1, 0, 0, 0])
         #expect(bench.delete("b"))
         #expect(bench.state("b") == .deleted)

@@ -208,6 +208,13 @@ private final class CollectionOwner: OwningClient {
     /// Clients with databases of their own, over one tier, against exact models, with members and keys that expire.
     @Test func ownCollectionsAgainstAnExactModel() throws {
         Run.announce("ownCollectionsAgainstAnExactModel", History.operations)
+        // All sets and most hashes go to flash page by page.
+        let entries = CollectionLimits.hashEntries.exchange(8, ordering: .relaxed)
+        let paged = Paging.leastBytes.exchange(0, ordering: .relaxed)
+        defer {
+            CollectionLimits.hashEntries.store(entries, ordering: .relaxed)
+            Paging.leastBytes.store(paged, ordering: .relaxed)
+        }
         // Lists of several pages, the inner ones compressed.
         let page = CollectionLimits.listPage.exchange(2, ordering: .relaxed)
         let depth = CollectionLimits.listDepth.exchange(1, ordering: .relaxed)
@@ -219,6 +226,9 @@ private final class CollectionOwner: OwningClient {
         let world = World(databases: databases, plan: .nasty, seed: Run.seed &+ 2, threads: true)
         defer { world.stop() }
         try History.ownKeys(world, databases: databases) { CollectionOwner(world, number: $0, keys: 600) }
+        let dropped = world.store.total { $0.droppedPages.load(ordering: .relaxed) }
+        print("\(dropped) pages dropped of \(world.store.collectionsNumbered) collections")
+        #expect(dropped > History.operations / 100)
     }
 
     private struct Seen: SequentialAction, CustomStringConvertible {

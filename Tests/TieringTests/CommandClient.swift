@@ -61,7 +61,9 @@ final class CommandClient {
         let found = row.appendUses(
             arguments, database: database, databases: context.keyspace.store.databases, room: &indices, to: &uses)
         precondition(found, "\(name): nothing says where its keys are")
-        let names = uses.map { Name($0.key(arguments).string, needed: $0.need != .overwrite) }
+        let names = uses.map {
+            Name($0.key(arguments).string, needed: $0.need != .overwrite, pages: $0.need.pages(arguments))
+        }
         let now = try client.call(names, database: database, writes: row.flags.contains(.denyOOM)) { _, refs in
             // The shards are locked by the client's view: any other may be used under its locks.
             let now = Clock.unixMilliseconds()

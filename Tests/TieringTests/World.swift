@@ -46,6 +46,14 @@ final class World: @unchecked Sendable {
         return keys
     }
 
+    /// Pages of collections on flash.
+    func flashPages() -> Int {
+        var count = 0
+        let cursor = try? memory.cursor(from: ByteSlice("P"), to: ByteSlice("Q"), withValues: false)
+        while (try? cursor?.next()) ?? nil != nil { count += 1 }
+        return count
+    }
+
     /// Faults in flight, or landed and not released.
     func faultsInShards() -> Int {
         var count = 0
@@ -106,6 +114,14 @@ final class World: @unchecked Sendable {
                     sums[index] += value
                 }
                 precondition(part.keys >= part.resident, "\(part.keys) keys, \(part.resident) resident")
+                var partial = 0
+                for index in 0..<part.table.slotCount where !part.table.slot(at: index).isFree {
+                    let record = part.table.slot(at: index).record
+                    guard record.residence.isLive, let value = record.collectionObject else { continue }
+                    if value.isPartial { partial += 1 }
+                    value.withPages { $0.checkInvariants() }
+                }
+                precondition(partial == part.partial, "\(partial) lack pages, \(part.partial) counted")
                 part.table.checkInvariants()
             }
             store.unlock(shard)
@@ -138,9 +154,12 @@ struct Name {
     let bytes: SharedBytes
     /// Whether the call needs the old value.
     let isNeeded: Bool
-    init(_ key: String, needed: Bool = true) {
+    /// What of its pages, if it is a large collection.
+    let pages: PageNeed
+    init(_ key: String, needed: Bool = true, pages: PageNeed = .all) {
         bytes = Array(key.utf8).withSlice { SharedBytes(copying: $0) }
         isNeeded = needed
+        self.pages = pages
     }
 }
 
@@ -174,7 +193,8 @@ final class Client {
             lock(shards)
             var refs = self.refs(names, positions, database)
             let missing = refs.indices.filter { names[$0].isNeeded && !keys.isResident(refs[$0]) }
-            if missing.isEmpty { return finish(shards, refs, writes, body) }
+            let lacks = refs.indices.contains { names[$0].isNeeded && keys.lacksPages(refs[$0], names[$0].pages) }
+            if missing.isEmpty, !lacks { return finish(shards, refs, writes, body) }
             let before = refs
             let generations = refs.map { world.store.generation(ofSpace: $0.space) }
             let departures = refs.map { keys.departures($0) }
@@ -188,6 +208,10 @@ final class Client {
             refs = self.refs(names, positions, database)
             let waiter = Parked()
             var faults: [Fault] = []
+            for index in refs.indices where names[index].isNeeded && keys.isResident(refs[index]) {
+                keys.requestPages(
+                    refs[index], names[index].pages, for: waiter, at: Clock.monotonicNanoseconds(), into: &faults)
+            }
             for index in refs.indices where names[index].isNeeded && !keys.isResident(refs[index]) {
                 if absent.contains(index), refs[index].space == before[index].space,
                     world.store.generation(ofSpace: refs[index].space) == generations[index],

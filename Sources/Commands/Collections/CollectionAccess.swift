@@ -27,15 +27,24 @@ extension CommandContext {
             reply.pointee.error(ErrorText.wrongType)
             return .refused
         }
-        if !isRead, grows, mayGrow, refuses(value) { return .refused }
+        if !isRead, grows, mayGrow, refusesGrowth(of: value) { return .refused }
         // A record's type says of which class its collection is.
         return .found(entry, unsafeDowncast(value, to: V.self))
     }
 
-    /// Whether the collection takes more than one may that grows or is stored: the error has been replied then.
+    /// Whether the collection takes more memory than one may that is stored: the error has been replied then.
     @inline(__always)
-    func refuses(_ value: CollectionValue) -> Bool {
-        guard settings.growingBytes < .max, value.memoryBytes > settings.growingBytes else { return false }
+    func refuses(_ value: CollectionValue) -> Bool { refuses(value, value.memoryBytes) }
+
+    /// Whether what can't leave RAM of the collection takes more memory than in one that grows: the error has been
+    /// replied then.
+    @inline(__always)
+    func refusesGrowth(of value: CollectionValue) -> Bool {
+        settings.growingBytes < .max && refuses(value, value.heldBytes)
+    }
+
+    private func refuses(_ value: CollectionValue, _ bytes: Int) -> Bool {
+        guard bytes > settings.growingBytes else { return false }
         reply.pointee.error(ErrorText.collectionTooLarge)
         return true
     }

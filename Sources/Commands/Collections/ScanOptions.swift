@@ -4,7 +4,9 @@ import Values
 
 /// MATCH and COUNT of SSCAN, HSCAN and ZSCAN, and HSCAN's NOVALUES.
 struct ScanOptions {
-    var count = 10
+    /// COUNT where it isn't given.
+    static let standardCount = 10
+    var count = standardCount
     var pattern: GlobPattern?
     var omitsValues = false
 

@@ -10,31 +10,31 @@ public enum HashCommands {
     private static let reading: [CommandRow] = [
         CommandRow(
             "hget", arity: 3, [.readOnly, .fast], [.read, .hash, .fast], group: .hash,
-            keys: [.one([.readOnly, .access])],
+            keys: [.one([.readOnly, .access])], plan: .specified(.element),
             since: "2.0.0", summary: "Returns the value of a field of a hash.",
             complexity: "O(1)",
             documentation: HashSyntax.hget, hget),
         CommandRow(
             "hmget", arity: -3, [.readOnly, .fast], [.read, .hash, .fast], group: .hash,
-            keys: [.one([.readOnly, .access])],
+            keys: [.one([.readOnly, .access])], plan: .specified(.elements),
             since: "2.0.0", summary: "Returns the values of several fields of a hash.",
             complexity: "O(N) for N fields asked for",
             documentation: HashSyntax.hmget, hmget),
         CommandRow(
             "hlen", arity: 2, [.readOnly, .fast], [.read, .hash, .fast], group: .hash,
-            keys: [.one(.readOnly)],
+            keys: [.one(.readOnly)], plan: .specified(.presence),
             since: "2.0.0", summary: "Counts the fields of a hash.",
             complexity: "O(1)",
             documentation: HashSyntax.hlen, hlen),
         CommandRow(
             "hstrlen", arity: 3, [.readOnly, .fast], [.read, .hash, .fast], group: .hash,
-            keys: [.one(.readOnly)],
+            keys: [.one(.readOnly)], plan: .specified(.element),
             since: "3.2.0", summary: "Returns the length in bytes of the value of a field.",
             complexity: "O(1)",
             documentation: HashSyntax.hstrlen, hstrlen),
         CommandRow(
             "hexists", arity: 3, [.readOnly, .fast], [.read, .hash, .fast], group: .hash,
-            keys: [.one(.readOnly)],
+            keys: [.one(.readOnly)], plan: .specified(.element),
             since: "2.0.0", summary: "Says whether a hash has a field.",
             complexity: "O(1)",
             documentation: HashSyntax.hexists, hexists),
@@ -67,7 +67,7 @@ public enum HashCommands {
             documentation: HashSyntax.hrandfield, hrandfield),
         CommandRow(
             "hscan", arity: -3, [.readOnly], [.read, .hash, .slow], group: .hash,
-            keys: [.one([.readOnly, .access])],
+            keys: [.one([.readOnly, .access])], plan: .specified(.scan),
             since: "2.8.0", summary: "Goes through the fields of a hash and their values, some in each call.",
             complexity: "O(COUNT) for a call, O(N) for all calls together, N fields.",
             tips: ["nondeterministic_output"],
@@ -77,25 +77,25 @@ public enum HashCommands {
     private static let writing: [CommandRow] = [
         CommandRow(
             "hset", arity: -4, [.write, .denyOOM, .fast], [.write, .hash, .fast], group: .hash,
-            keys: [.one([.readWrite, .update])],
+            keys: [.one([.readWrite, .update])], plan: .specified(.pairs),
             since: "2.0.0", summary: "Gives fields of a hash their values.",
             complexity: "O(N) for N fields",
             documentation: HashSyntax.hset, hset),
         CommandRow(
             "hmset", arity: -4, [.write, .denyOOM, .fast], [.write, .hash, .fast], group: .hash,
-            keys: [.one([.readWrite, .update])],
+            keys: [.one([.readWrite, .update])], plan: .specified(.pairs),
             since: "2.0.0", summary: "Gives fields of a hash their values; the old form of HSET.",
             complexity: "O(N) for N fields",
             documentation: HashSyntax.hmset, hmset),
         CommandRow(
             "hsetnx", arity: 4, [.write, .denyOOM, .fast], [.write, .hash, .fast], group: .hash,
-            keys: [.one([.readWrite, .insert])],
+            keys: [.one([.readWrite, .insert])], plan: .specified(.element),
             since: "2.0.0", summary: "Gives a field of a hash a value unless the field exists.",
             complexity: "O(1)",
             documentation: HashSyntax.hsetnx, hsetnx),
         CommandRow(
             "hdel", arity: -3, [.write, .fast], [.write, .hash, .fast], group: .hash,
-            keys: [.one([.readWrite, .delete])],
+            keys: [.one([.readWrite, .delete])], plan: .specified(.elements),
             since: "2.0.0", summary: "Removes fields of a hash, and the hash itself with its last field.",
             complexity: "O(N) for N fields named",
             documentation: HashSyntax.hdel, hdel),
@@ -104,13 +104,13 @@ public enum HashCommands {
     private static let counting: [CommandRow] = [
         CommandRow(
             "hincrby", arity: 4, [.write, .denyOOM, .fast], [.write, .hash, .fast], group: .hash,
-            keys: [.one([.readWrite, .access, .update])],
+            keys: [.one([.readWrite, .access, .update])], plan: .specified(.element),
             since: "2.0.0", summary: "Adds a number to the integer in a field; a missing field counts as 0.",
             complexity: "O(1)",
             documentation: HashSyntax.hincrby, hincrby),
         CommandRow(
             "hincrbyfloat", arity: 4, [.write, .denyOOM, .fast], [.write, .hash, .fast], group: .hash,
-            keys: [.one([.readWrite, .access, .update])],
+            keys: [.one([.readWrite, .access, .update])], plan: .specified(.element),
             since: "2.6.0",
             summary: "Adds a floating-point number to the number in a field; a missing field counts as 0.",
             complexity: "O(1)",

@@ -39,8 +39,8 @@ extension KeyCommands {
         },
         CommandRow(
             "persist", arity: -2, [.write, .fast], [.keyspace, .write, .fast], group: .generic,
-            keys: [.one([.readWrite, .update])], since: "2.2.0", summary: "Takes a key's expiry away.",
-            complexity: "O(1)",
+            keys: [.one([.readWrite, .update])], plan: .deciding { $0.count > 2 ? .value : .presence },
+            since: "2.2.0", summary: "Takes a key's expiry away.", complexity: "O(1)",
             documentation: KeySyntax.persist
         ) { persist(&$0) },
     ]
@@ -52,8 +52,8 @@ extension KeyCommands {
     ) -> CommandRow {
         CommandRow(
             name, arity: -3, [.write, .fast], [.keyspace, .write, .fast], group: .generic,
-            keys: [.one([.readWrite, .update])], since: since, summary: summary, complexity: "O(1)",
-            documentation: documentation, body)
+            keys: [.one([.readWrite, .update])], plan: .specified(.presence), since: since, summary: summary,
+            complexity: "O(1)", documentation: documentation, body)
     }
 
     /// The row of a command that tells an expiry.

@@ -9,7 +9,7 @@ extension KeyCommands {
             "rename", arity: 3, .write, [.keyspace, .write, .slow], group: .generic,
             keys: [.one([.readWrite, .access, .delete]), .one([.overwrite, .update], at: 2)],
             plan: .custom { _, database, uses in
-                uses.append(KeyUse(argument: 1, database: database, need: .value))
+                uses.append(KeyUse(argument: 1, database: database, need: .moved))
                 uses.append(KeyUse(argument: 2, database: database, need: .overwrite))
             }, since: "1.0.0", summary: "Gives a key another name, over whatever has that name.", complexity: "O(1)",
             documentation: KeySyntax.rename
@@ -18,7 +18,7 @@ extension KeyCommands {
             "renamenx", arity: 3, [.write, .fast], [.keyspace, .write, .fast], group: .generic,
             keys: [.one([.readWrite, .access, .delete]), .one([.overwrite, .insert], at: 2)],
             plan: .custom { _, database, uses in
-                uses.append(KeyUse(argument: 1, database: database, need: .value))
+                uses.append(KeyUse(argument: 1, database: database, need: .moved))
                 uses.append(KeyUse(argument: 2, database: database, need: .presence))
             }, since: "1.0.0", summary: "Gives a key another name unless a key has that name.", complexity: "O(1)",
             documentation: KeySyntax.renamenx
@@ -49,7 +49,7 @@ extension KeyCommands {
             return context.reply.pointee.error(ErrorText.noSuchKey)
         }
         if source.bytes != target.bytes, !isTaken {
-            transfer(&context, entry, to: target)
+            transfer(&context, entry, to: target, keepsPages: true)
             context.keyspace.notify(.generic, "rename_from", source)
             context.keyspace.notify(.generic, "rename_to", target)
         }
@@ -60,11 +60,17 @@ extension KeyCommands {
         }
     }
 
-    /// Makes the entry's value, expiry and access word those of `target` and deletes the entry.
-    private static func transfer(_ context: inout CommandContext, _ entry: Entry, to target: KeyRef) {
+    /// Makes the entry's value, expiry and access word those of `target` and deletes the entry. `keepsPages`: what the
+    /// value has on flash besides its record stays where it is, which is possible within a database.
+    private static func transfer(
+        _ context: inout CommandContext, _ entry: Entry, to target: KeyRef, keepsPages: Bool = false
+    ) {
         let record = entry.record.copy(key: target.bytes, expiry: entry.record.expiry, isMove: true)
         let access = record.access
-        context.keyspace.delete(entry)
+        context.keyspace.delete(entry, keepsPages: keepsPages)
+        record.collectionObject?.withPages { pages in
+            if keepsPages { pages.forgetFlights() } else if pages.paging != nil { pages.stopPaging() }
+        }
         context.replace(target, record)
         record.access = access
     }

@@ -8,13 +8,13 @@ public enum SetCommands {
     private static let changing: [CommandRow] = [
         CommandRow(
             "sadd", arity: -3, [.write, .denyOOM, .fast], [.write, .set, .fast], group: .set,
-            keys: [.one([.readWrite, .insert])],
+            keys: [.one([.readWrite, .insert])], plan: .specified(.elements),
             since: "1.0.0", summary: "Adds members to a set, which need not exist.",
             complexity: "O(N) for N members",
             documentation: SetSyntax.members, sadd),
         CommandRow(
             "srem", arity: -3, [.write, .fast], [.write, .set, .fast], group: .set,
-            keys: [.one([.readWrite, .delete])],
+            keys: [.one([.readWrite, .delete])], plan: .specified(.elements),
             since: "1.0.0", summary: "Removes members from a set; an empty set is deleted.",
             complexity: "O(N) for N members",
             documentation: SetSyntax.members, srem),
@@ -35,19 +35,19 @@ public enum SetCommands {
     private static let reading: [CommandRow] = [
         CommandRow(
             "sismember", arity: 3, [.readOnly, .fast], [.read, .set, .fast], group: .set,
-            keys: [.one(.readOnly)],
+            keys: [.one(.readOnly)], plan: .specified(.element),
             since: "1.0.0", summary: "Tells whether something is a member of a set.",
             complexity: "O(1)",
             documentation: SetSyntax.sismember, sismember),
         CommandRow(
             "smismember", arity: -3, [.readOnly, .fast], [.read, .set, .fast], group: .set,
-            keys: [.one([.readOnly, .access])],
+            keys: [.one([.readOnly, .access])], plan: .specified(.elements),
             since: "6.2.0", summary: "Tells of several things whether they are members of a set.",
             complexity: "O(N) for N things",
             documentation: SetSyntax.smismember, smismember),
         CommandRow(
             "scard", arity: 2, [.readOnly, .fast], [.read, .set, .fast], group: .set,
-            keys: [.one(.readOnly)],
+            keys: [.one(.readOnly)], plan: .specified(.presence),
             since: "1.0.0", summary: "Counts the members of a set.",
             complexity: "O(1)",
             documentation: SetSyntax.key, scard),
@@ -65,7 +65,7 @@ public enum SetCommands {
             documentation: SetSyntax.srandmember, srandmember),
         CommandRow(
             "sscan", arity: -3, [.readOnly], [.read, .set, .slow], group: .set,
-            keys: [.one([.readOnly, .access])],
+            keys: [.one([.readOnly, .access])], plan: .specified(.scan),
             since: "2.8.0", summary: "Goes through the members of a set, some in each call.",
             complexity: "O(COUNT) for a call, O(N) for all calls together, N members",
             tips: ["nondeterministic_output"],

@@ -38,7 +38,7 @@ extension SetCommands {
             let set = SetValue()
             for index in 2..<arguments.count { set.add(arguments[index]) }
             let added = set.count
-            if call.refuses(set) { return }
+            if call.refusesGrowth(of: set) { return }
             call.store(call.key, set, .set, "sadd")
             call.reply.pointee.integer(added)
         case .found(let entry, let set): changeMembers(&call, entry, set, adds: true)
@@ -87,7 +87,7 @@ extension SetCommands {
         case .found(_, let set):
             isThere = set.contains(member)
             // The set grows, though the server's memory doesn't.
-            if !isThere, from.set.contains(member), call.refuses(set) { return }
+            if !isThere, from.set.contains(member), call.refusesGrowth(of: set) { return }
         }
         guard from.set.contains(member) else { return call.reply.pointee.integer(0) }
         call.reply.pointee.integer(1)

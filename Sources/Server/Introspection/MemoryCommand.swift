@@ -22,7 +22,8 @@ enum MemoryCommand {
             sub("stats", "Shows what memory is used for, in bytes.", "O(1)", tips: everyShard, statistics),
             CommandRow(
                 "usage", arity: -3, .readOnly, [.read, .slow], group: .server, keys: [.one(.readOnly, at: 2)],
-                since: "4.0.0", summary: "Tells how many bytes of RAM a key and its value take.",
+                plan: .specified(.presence), since: "4.0.0",
+                summary: "Tells how many bytes of RAM a key and its value take.",
                 complexity: "O(N) for N samples.", documentation: ServerSyntax.memoryUsage, usage),
             CommandRow(
                 "help", arity: 2, [.loading, .stale], [.slow], group: .server, since: "4.0.0",

@@ -140,8 +140,8 @@ import Testing
     }
 
     @Test func plans() {
-        #expect(Self.needs("RENAME", "a", "b") == ["a@4 value", "b@4 overwrite"])
-        #expect(Self.needs("RENAMENX", "a", "b") == ["a@4 value", "b@4 presence"])
+        #expect(Self.needs("RENAME", "a", "b") == ["a@4 moved", "b@4 overwrite"])
+        #expect(Self.needs("RENAMENX", "a", "b") == ["a@4 moved", "b@4 presence"])
         #expect(Self.needs("MOVE", "a", "7") == ["a@4 value", "a@7 presence"])
         #expect(Self.needs("MOVE", "a", "4") == ["a@4 value"])
         #expect(Self.needs("MOVE", "a", "x") == ["a@4 value"])

@@ -11,6 +11,8 @@ import Values
 extension TestServer {
     /// A server with little memory over a slow, failing and reordering provider. `directives` as in `init`.
     static func nasty(_ directives: [String] = []) throws -> TestServer {
+        // All sets and large hashes go to flash page by page.
+        Paging.leastBytes.store(0, ordering: .relaxed)
         let server = try TestServer(directives, threads: 3, isTiered: true, budget: 4 << 20)
         server.provider?.plan = .nasty
         return server

@@ -67,6 +67,19 @@ struct DatasetReader: ~Copyable {
         case moving
     }
 
+    /// The record with those of its pages that are only on flash.
+    private func whole(_ record: Record, _ generation: UInt32) throws(StorageError) -> Look {
+        guard let tier else { return .found(record) }
+        var isWhole = false
+        defer { if !isWhole { record.free() } }
+        isWhole = try record.loadPages(generation: generation) { (name) throws(StorageError) -> SharedBytes? in
+            guard case .found(let bytes) = try tier.readUntilServed(name) else { return nil }
+            return bytes
+        }
+        // A page that isn't there: the collection has been deleted meanwhile.
+        return isWhole ? .found(record) : .moving
+    }
+
     private mutating func look(_ key: [UInt8], _ database: Int) throws(StorageError) -> Look {
         let position = key.withSlice { keyspace.store.placement.position(of: $0) }
         keyspace.lock(position.shard)
@@ -79,7 +92,7 @@ struct DatasetReader: ~Copyable {
         }
         let departures = key.withSlice { keyspace.departures(KeyRef(bytes: $0, position: position, space: space)) }
         keyspace.unlock(position.shard)
-        if let copy { return .found(copy) }
+        if let copy { return try whole(copy, generation) }
         guard let tier, !isResident else { return .none }
         scratch.removeAll()
         key.withSlice { FlashKey.record(generation: generation, position: position, key: $0, into: &scratch) }
@@ -87,7 +100,7 @@ struct DatasetReader: ~Copyable {
             guard let record = key.withSlice({ RecordEncoding.decode(key: $0, bytes.slice) }) else {
                 throw StorageError(.corruption, "the record on flash is not in a known format")
             }
-            return .found(record)
+            return try whole(record, generation)
         }
         keyspace.lock(position.shard)
         defer { keyspace.unlock(position.shard) }

@@ -105,6 +105,7 @@ extension InfoReport {
         info.field("flash_spilled_records", statistics.spilledOperations)
         info.field("flash_spilled_bytes", statistics.spilledBytes)
         info.field("flash_dropped_records", core.store.total { $0.dropped.load(ordering: .relaxed) })
+        info.field("flash_dropped_pages", core.store.total { $0.droppedPages.load(ordering: .relaxed) })
         info.field("flash_write_failures", statistics.writeFailures)
         info.field("flash_faults_requested", statistics.faultsRequested)
         info.field("flash_faults_found", statistics.faultsFound)

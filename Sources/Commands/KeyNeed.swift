@@ -1,0 +1,53 @@
+import Bytes
+import Keyspace
+import RESP
+
+/// What of a key must be in RAM before the command runs.
+public enum KeyNeed: Sendable {
+    /// Its value (or the certainty that there is none).
+    case value
+    /// Whether it exists, its type and expiry, and what is said of its value as a whole: how many elements it has.
+    case presence
+    /// Nothing: the old value is overwritten unseen.
+    case overwrite
+    /// Its value, which gets another key, and of which nothing is looked at: of a large collection the root will do,
+    /// unless other commands run before the locks are given back (in a transaction).
+    case moved
+    /// Of its value, if that is a large collection, no more than the element that argument 2 names,
+    case element
+    /// those that all arguments from 2 on name,
+    case elements
+    /// those that each second argument from 2 on names,
+    case pairs
+    /// those at which a scan with the cursor in argument 2 goes on.
+    case scan
+}
+
+extension KeyNeed {
+    /// What of the pages of a large collection, if the key is one, for a call with these arguments.
+    public func pages(_ arguments: Arguments) -> PageNeed {
+        switch self {
+        case .value: .all
+        case .presence, .overwrite, .moved: .none
+        case .element: Self.elements(arguments, end: 3, step: 1)
+        case .elements: Self.elements(arguments, end: arguments.count, step: 1)
+        case .pairs: Self.elements(arguments, end: arguments.count, step: 2)
+        case .scan: Self.scan(arguments)
+        }
+    }
+
+    private static func elements(_ arguments: Arguments, end: Int, step: Int) -> PageNeed {
+        guard arguments.count > 2 else { return .none }
+        return .elements(UnsafeBufferPointer(rebasing: arguments.buffer[2..<end]), step: step)
+    }
+
+    /// What is no cursor or count is refused by the command.
+    private static func scan(_ arguments: Arguments) -> PageNeed {
+        guard arguments.count > 2, let cursor = KeyCommands.cursor(arguments[2]) else { return .none }
+        var elements = ScanOptions.standardCount
+        for index in 3..<max(3, arguments.count - 1) where arguments[index].equalsIgnoringCase("count") {
+            elements = Decimal.parseInt64(arguments[index + 1]).map { Int($0) } ?? elements
+        }
+        return .scan(cursor: cursor, elements: elements)
+    }
+}
