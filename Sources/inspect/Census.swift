@@ -21,8 +21,8 @@ struct Census {
             if head.earliest != nil { expiring += 1 }
             if let expiry = head.expiry, expiry < now { pastDue += 1 }
             keyBytes += entry.key.count
-            valueBytes += entry.value.count
-            largest = max(largest, entry.value.count)
+            valueBytes += entry.valueBytes
+            largest = max(largest, entry.valueBytes)
         }
     }
 
@@ -53,9 +53,9 @@ struct Census {
         guard let head = entry.head else { return damaged += 1 }
         types[head.type, default: Count()].add(entry, head, now: now)
         if !separator.isEmpty { prefixes[prefix(entry.key), default: Count()].add(entry, head, now: now) }
-        guard mostLarge > 0, largest.count < mostLarge || entry.value.count > (largest.last?.bytes ?? 0) else { return }
-        let place = largest.firstIndex { $0.bytes < entry.value.count } ?? largest.count
-        largest.insert(Large(key: entry.key.array, type: head.type, bytes: entry.value.count), at: place)
+        guard mostLarge > 0, largest.count < mostLarge || entry.valueBytes > (largest.last?.bytes ?? 0) else { return }
+        let place = largest.firstIndex { $0.bytes < entry.valueBytes } ?? largest.count
+        largest.insert(Large(key: entry.key.array, type: head.type, bytes: entry.valueBytes), at: place)
         if largest.count > mostLarge { largest.removeLast() }
     }
 

@@ -55,6 +55,8 @@ struct FlashContents {
         let value: ByteSlice
         /// Nil: the value is damaged.
         let head: RecordEncoding.Head?
+        /// Of the value, with its pages if these are values of their own.
+        let valueBytes: Int
     }
 
     /// The number of the database that shows a generation; nil: none does, or there is no seal.
@@ -120,8 +122,45 @@ struct FlashContents {
             }
             let entry = Entry(
                 generation: generation, position: position, key: name, value: value,
-                head: withValues ? RecordEncoding.head(value) : nil)
+                head: withValues ? RecordEncoding.head(value) : nil,
+                valueBytes: value.count + (withValues ? try pageBytes(of: value, generation: generation) : 0))
             guard try body(entry) else { return }
+        }
+    }
+
+    /// Bytes of the pages that go with a value, if they are values of their own. A walk over them.
+    func pageBytes(of value: ByteSlice, generation: UInt32) throws -> Int {
+        guard let collection = RecordEncoding.pagedCollection(value) else { return 0 }
+        let range = FlashKey.pages(generation: generation, collection: collection)
+        let cursor = try range.from.withSlice { from in
+            try range.to.withSlice { to in try provider.cursor(from: from, to: to, withValues: true) }
+        }
+        var bytes = 0
+        while let (_, page) = try cursor.next() { bytes += page.count }
+        return bytes
+    }
+
+    /// Brings a decoded record's pages in, if these are values of their own. False: one is missing or damaged.
+    func loadPages(of record: Record, generation: UInt32) throws -> Bool {
+        // Without the seal it isn't known how members are hashed.
+        try record.loadPages(generation: generation, checksPlaces: seal != nil) { name in
+            guard case .found(let bytes) = try provider.read(name) else { return nil }
+            return bytes
+        }
+    }
+
+    /// Calls `body` with the collection of each page there is, in any generation.
+    func forEachPage(_ body: (_ generation: UInt32, _ collection: UInt64) throws -> Void) throws {
+        let from = FlashKey.ranges(ofGeneration: 0)[2].from
+        let to = FlashKey.ranges(ofGeneration: .max)[2].to
+        let cursor = try from.withSlice { from in
+            try to.withSlice { to in try provider.cursor(from: from, to: to, withValues: false) }
+        }
+        while let (key, _) = try cursor.next() {
+            guard case .page(let generation, let collection, _)? = FlashKey.parse(key) else {
+                throw InspectionError(description: "a key that is none of ours: \(quoted(key))")
+            }
+            try body(generation, collection)
         }
     }
 

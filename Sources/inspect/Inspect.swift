@@ -39,7 +39,12 @@ struct KeyspaceOptions: ParsableArguments {
 /// Opens the directory for `body`, and says why where that or the reading fails.
 private func reading(_ options: DirectoryOptions, _ body: (FlashContents) throws -> Void) throws {
     do {
-        try body(try FlashContents(path: options.path, folder: options.folder))
+        let contents = try FlashContents(path: options.path, folder: options.folder)
+        // As the server that wrote the pages of collections.
+        if let seed = contents.seal?.seed {
+            PagedHash.hash = Placement(seed: SipHash(k0: seed.0, k1: seed.1)).memberHash
+        }
+        try body(contents)
     } catch let error as ExitCode {
         throw error
     } catch {
@@ -105,7 +110,7 @@ struct Keys: ParsableCommand {
                 let name = entry.head.map { "\($0.type.name)" } ?? "damaged"
                 if let type, type != name { return true }
                 let expiry = entry.head?.expiry.map { String($0) } ?? "-"
-                print("\(name) \(entry.value.count) \(expiry) \(quoted(entry.key))")
+                print("\(name) \(entry.valueBytes) \(expiry) \(quoted(entry.key))")
                 left -= 1
                 return left > 0
             }
@@ -132,8 +137,13 @@ struct Get: ParsableCommand {
                     throw InspectionError(description: "its value of \(value.slice.count) bytes is damaged")
                 }
                 defer { record.free() }
+                let generation = try keyspace.generation(in: contents)
+                let bytes = try value.slice.count + contents.pageBytes(of: value.slice, generation: generation)
+                guard try contents.loadPages(of: record, generation: generation) else {
+                    throw InspectionError(description: "a page of it is missing or damaged")
+                }
                 if let dump { return try write(record, to: dump) }
-                print("type \(record.type.name)\nencoding \(record.encodingName)\nbytes on flash \(value.slice.count)")
+                print("type \(record.type.name)\nencoding \(record.encodingName)\nbytes on flash \(bytes)")
                 if let expiry = record.expiry { print("expires at \(expiry)") }
                 ValueText.lines(of: record) { print($0) }
             }
@@ -162,6 +172,7 @@ struct Verify: ParsableCommand {
             }
             print(
                 "\(directory.path): \(contents.state); \(grouped(result.records)) records, "
+                    + "\(grouped(result.pages)) pages, "
                     + "\(grouped(result.expiries)) that expire, \(grouped(result.leftBehind)) of flushed generations, "
                     + "\(grouped(result.problemCount)) problems")
             if result.problemCount > 0 { throw ExitCode(1) }

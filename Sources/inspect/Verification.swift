@@ -8,6 +8,8 @@ import Values
 struct Verification {
     private(set) var records = 0
     private(set) var expiries = 0
+    /// Pages of collections that are values of their own.
+    private(set) var pages = 0
     /// Records that no database shows: their generation was flushed, and their removal has not come to them yet.
     private(set) var leftBehind = 0
     private(set) var problems: [String] = []
@@ -24,6 +26,7 @@ struct Verification {
     init(_ contents: FlashContents) throws {
         let placement = contents.seal.map { Placement(seed: SipHash(k0: $0.seed.0, k1: $0.seed.1)) }
         var found: [Int: Found] = [:]
+        var rooted: [UInt64: Int] = [:]
         try contents.forEach { entry in
             records += 1
             let database = contents.database(of: entry.generation)
@@ -38,7 +41,10 @@ struct Verification {
                 complain(entry, "has a damaged value of \(entry.value.count) bytes")
                 return true
             }
-            record.free()
+            if let paging = record.collectionObject?.paging {
+                rooted[paging.collection, default: 0] += paging.absent
+            }
+            try verifyPages(of: record, entry, contents)
             if let database {
                 let shard = entry.position.shard
                 found[database, default: Found()].keys[shard] += 1
@@ -53,8 +59,44 @@ struct Verification {
             }
             return true
         }
+        try verifyPages(rooted, contents)
         for (number, database) in (contents.seal?.databases ?? []).enumerated() {
             compare(number, database.counts, found[number] ?? Found())
+        }
+    }
+
+    /// Reads the pages that go with a record, which it frees.
+    private mutating func verifyPages(
+        of record: Record, _ entry: FlashContents.Entry, _ contents: FlashContents
+    ) throws {
+        defer { record.free() }
+        let count = record.collectionObject?.count
+        guard try contents.loadPages(of: record, generation: entry.generation) else {
+            return complain(entry, "has a page that is missing or damaged")
+        }
+        guard let value = record.collectionObject, value.hasPages else { return }
+        var elements = 0
+        value.withPages { pages in
+            pages.forEach { _, _ in
+                elements += 1
+                return true
+            }
+        }
+        if elements != count { complain(entry, "counts \(count ?? 0) elements, there are \(elements)") }
+    }
+
+    /// Looks for pages that no record leads to. `rooted`: the number of pages of each collection that one does.
+    private mutating func verifyPages(_ rooted: [UInt64: Int], _ contents: FlashContents) throws {
+        var left = rooted
+        var orphans: [UInt64: Int] = [:]
+        try contents.forEachPage { generation, collection in
+            if contents.seal != nil, contents.database(of: generation) == nil { return leftBehind += 1 }
+            pages += 1
+            left[collection, default: 0] -= 1
+            if left[collection] ?? 0 < 0 { orphans[collection, default: 0] += 1 }
+        }
+        for (collection, count) in orphans.sorted(by: { $0.key < $1.key }) {
+            complain("collection \(collection): \(count) pages that no record leads to")
         }
     }
 

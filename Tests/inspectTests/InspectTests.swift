@@ -75,6 +75,25 @@ private struct Fixture {
         }
     }
 
+    /// A hash of 2000 fields that goes by pages; its number on flash is 5.
+    mutating func putPaged(_ key: String, _ batch: inout WriteBatch) {
+        let hash = HashValue()
+        hash.unpack()
+        for number in 0..<2000 {
+            Array("field:\(number)".utf8).withSlice { field in _ = hash.set(field, ByteSlice("value")) }
+        }
+        hash.withPages { pages in
+            pages.startPaging(5)
+            while let look = pages.turnHand(ignoringTouches: true) {
+                guard case .changed(let name) = look else { continue }
+                var key = ByteBuffer()
+                FlashKey.page(generation: Self.generation, collection: 5, name: name, into: &key)
+                pages.issue(name) { batch.put(key: key.slice, value: $0) }
+            }
+        }
+        Array(key.utf8).withSlice { put(Record.collection(key: $0, hash, expiry: nil), &batch) }
+    }
+
     /// 40 strings, half of which expire, half of those past due; a collection of each type.
     mutating func fill() -> WriteBatch {
         var batch = WriteBatch()
@@ -145,6 +164,49 @@ private struct Fixture {
         #expect(try unsealed.generation(of: 0) == Fixture.generation)
         #expect(throws: InspectionError.self) { try unsealed.generation(of: 1) }
         #expect(throws: InspectionError.self) { try contents.generation(of: 1) }
+    }
+
+    @Test func readsCollectionsInPages() throws {
+        func paged(_ change: (inout WriteBatch) -> Void = { _ in }) throws -> FlashContents {
+            try self.contents { fixture, batch in
+                fixture.putPaged("big", &batch)
+                change(&batch)
+            }
+        }
+        let contents = try paged()
+        let whole = try Verification(contents)
+        #expect(whole.problems == [] && whole.pages > 50)
+        var census = Census(separator: [], largest: 1, now: Fixture.now)
+        try contents.forEach(in: Fixture.generation) { entry in
+            census.add(entry)
+            return true
+        }
+        // More than the texts: 2000 of 5 bytes and as many of 7 to 10.
+        #expect(census.largest.first.map { $0.key == Array("big".utf8) && $0.bytes > 30_000 } == true)
+        let value = try #require(try contents.read(ByteSlice("big"), generation: Fixture.generation))
+        let record = try #require(RecordEncoding.decode(key: ByteSlice("big"), value.slice))
+        #expect(try contents.loadPages(of: record, generation: Fixture.generation))
+        var lines: [String] = []
+        ValueText.lines(of: record) { lines.append($0) }
+        record.free()
+        #expect(lines.count == 2000 && lines.contains("\"field:7\" \"value\""))
+
+        func name(_ collection: UInt64, _ page: UInt32) -> ByteBuffer {
+            var key = ByteBuffer()
+            FlashKey.page(generation: Fixture.generation, collection: collection, name: page, into: &key)
+            return key
+        }
+        let missing = try Verification(paged { $0.delete(key: name(5, 0).slice) })
+        #expect(missing.problems.count == 1 && missing.problems[0].contains("a page that is missing or damaged"))
+        let orphan = try Verification(paged { $0.put(key: name(6, 0).slice, value: .empty) })
+        #expect(orphan.problems == ["collection 6: 1 pages that no record leads to"])
+        let emptied = try Verification(
+            paged {
+                let page = Listpack()
+                $0.put(key: name(5, 0).slice, value: page.bytes)
+                page.free()
+            })
+        #expect(emptied.problems.count == 1 && emptied.problems[0].contains("counts 2000 elements"))
     }
 
     @Test func findsWhatDoesNotFit() throws {
