@@ -107,12 +107,13 @@ class Place:
         self.wait()
         self.inspect()
 
-    def inspect(self):
-        """tools/inspect verify on the directory of a server that has ended."""
+    def inspect(self, command="verify"):
+        """tools/inspect on the directory of a server that has ended. Returns what it prints."""
         inspector = os.environ.get("FIRN_INSPECT", str(ROOT / ".build/release/inspect"))
         require(os.path.exists(inspector), f"no {inspector}: tools/build inspect makes it")
-        done = subprocess.run([inspector, "verify", self.flash], capture_output=True, text=True, timeout=120)
-        require(done.returncode == 0, f"inspect verify: {done.stdout[-600:]}{done.stderr[-600:]}")
+        done = subprocess.run([inspector, command, self.flash], capture_output=True, text=True, timeout=120)
+        require(done.returncode == 0, f"inspect {command}: {done.stdout[-600:]}{done.stderr[-600:]}")
+        return done.stdout
 
     def wait(self, status=0):
         code = self.server.process.wait(120)
