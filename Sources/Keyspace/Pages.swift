@@ -102,6 +102,7 @@ extension LockedKeyspace {
 
     /// Whether pages that are needed of a resident key are only on flash. The shard is locked.
     public func lacksPages(_ ref: KeyRef, _ need: PageNeed) -> Bool {
+        if case .all = need { return isResident(ref) && !isWhole(ref) }
         var lacks = false
         forEachAbsentPage(ref, need) { _, _, _ in lacks = true }
         return lacks
@@ -281,9 +282,17 @@ extension LockedKeyspace {
     ) -> (value: CollectionValue, paging: Paging)? {
         guard let value = record.collectionObject else { return nil }
         stopPagingIfMembersExpire(value, part, shard)
-        if let paging = value.paging { return (value, paging) }
+        let least = Paging.leastBytes.load(ordering: .relaxed)
+        if let paging = value.paging {
+            guard paging.absent == 0, record.residence.state == .dirty, value.memoryBytes < least / 4 else {
+                return (value, paging)
+            }
+            // Little is left of it.
+            stopPaging(value, part, shard)
+            return nil
+        }
         guard value.hasPages, record.residence.state == .dirty, value.expiries == nil,
-            value.memoryBytes >= Paging.leastBytes.load(ordering: .relaxed)
+            value.memoryBytes >= least
         else { return nil }
         value.withPages { $0.startPaging(store.nextCollection()) }
         return value.paging.map { (value, $0) }
@@ -292,8 +301,12 @@ extension LockedKeyspace {
     /// Members are trimmed wherever they are, so all must be in RAM; and they are: who gives members times needs them
     /// all. From then on the collection goes as a whole again.
     func stopPagingIfMembersExpire(_ value: CollectionValue, _ part: UnsafeMutablePointer<Partition>, _ shard: Int) {
-        guard let paging = value.paging, value.expiries != nil else { return }
-        bury(paging.collection, part, shard)
+        if value.paging != nil, value.expiries != nil { stopPaging(value, part, shard) }
+    }
+
+    /// The collection goes as a whole again; what flash has of its pages is dead.
+    private func stopPaging(_ value: CollectionValue, _ part: UnsafeMutablePointer<Partition>, _ shard: Int) {
+        if let paging = value.paging { bury(paging.collection, part, shard) }
         value.withPages { $0.stopPaging() }
     }
 

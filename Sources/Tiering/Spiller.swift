@@ -102,7 +102,8 @@ final class Spiller: Sendable {
                     if visit.collectionBytes == 0 { continue }
                     // A shard with a large collection has more than a shard's share to give. Lock by lock, so that its
                     // calls come in between.
-                    var share = excess * visit.collectionBytes / max(1, tier.store.memoryBytes) - visit.leavingBytes
+                    let part = Double(visit.collectionBytes) / Double(max(1, tier.store.memoryBytes))
+                    var share = Int(Double(excess) * min(1, part)) - visit.leavingBytes
                     while visit.collectionBytes > 0, visit.hadEffect, share > 0 {
                         visit = try pass.visit(
                             shard: shard, space: space, wantedBytes: share, ignoringTouches: false)

@@ -78,18 +78,6 @@ import Values
         }
     }
 
-    /// A write of the spiller that stands still before (or behind) the provider until `during` has run.
-    private func spill(_ world: World, holding gate: FaultyGate, during: () throws -> Void) throws {
-        world.faulty.hold(gate)
-        let spilling = Thread(name: "spill") { try? world.tier.spillEverything(keepsClean: false) }
-        #expect(world.faulty.waitUntilHeld(1, at: gate))
-        defer {
-            world.faulty.release(gate)
-            spilling.join()
-        }
-        try during()
-    }
-
     @Test func aFieldNeedsTheRootAndOnePage() throws {
         try withColdHash { world, client in
             let before = world.tier.statistics.faultsRequested
@@ -203,7 +191,7 @@ import Values
     func aDeleteMeetsPagesInFlight(_ gate: FaultyGate) throws {
         try withColdHash { world, client in
             for number in 0..<50 { _ = try client.run("HSET", "h", "field:\(number)", "new") }
-            try spill(world, holding: gate) { _ = try client.run("DEL", "h") }
+            try world.spill(holding: gate) { _ = try client.run("DEL", "h") }
             try world.tier.spillEverything(keepsClean: false)
             #expect(world.flashPages() == 0)
             #expect(world.flashKeys().isEmpty)
@@ -235,7 +223,7 @@ import Values
     func aRenameMeetsPagesInFlight(_ gate: FaultyGate) throws {
         try withColdHash { world, client in
             for number in 0..<50 { _ = try client.run("HSET", "h", "field:\(number)", "new") }
-            try spill(world, holding: gate) { _ = try client.run("RENAME", "h", "other") }
+            try world.spill(holding: gate) { _ = try client.run("RENAME", "h", "other") }
             try world.tier.spillEverything(keepsClean: false)
             #expect(world.store.counts(database: 0).resident == 0)
             for number in 0..<50 { #expect(try get(client, "other", number) == .text("new")) }
@@ -248,7 +236,7 @@ import Values
     func aChangeMeetsItsPageInFlight(_ gate: FaultyGate) throws {
         try withColdHash { world, client in
             for number in 0..<50 { _ = try client.run("HSET", "h", "field:\(number)", "new") }
-            try spill(world, holding: gate) {
+            try world.spill(holding: gate) {
                 for number in 0..<50 { _ = try client.run("HSET", "h", "field:\(number)", "newer") }
             }
             try world.tier.spillEverything(keepsClean: false)
@@ -309,6 +297,35 @@ import Values
             try world.tier.spillEverything(keepsClean: false)
             #expect(world.flashPages() > 10)
             #expect(try get(client, "h", 5) == .text("value-5"))
+        }
+    }
+
+    @Test func whatHasBecomeSmallGoesAsAWhole() throws {
+        try withColdHash { world, client in
+            Paging.leastBytes.store(32 << 10, ordering: .relaxed)
+            let fields = (10..<600).map { "field:\($0)" }
+            _ = try client.run((["HDEL", "h"] + fields).map { Array($0.utf8) })
+            _ = try client.run("HGETALL", "h")
+            try world.tier.spillEverything(keepsClean: false)
+            #expect(world.flashPages() == 0 && world.flashKeys().count == 1)
+            #expect(try get(client, "h", 7) == .text("value-7"))
+            #expect(try client.run("HLEN", "h").reply == .integer(10))
+        }
+    }
+
+    /// However many elements a step asks for, it brings in no more than some pages, and ends before the others.
+    @Test func aStepOfAScanIsBounded() throws {
+        try withColdHash { world, client in
+            try fill(client, "h", from: 1_000)
+            for first in stride(from: 2_000, to: 8_000, by: 600) { try fill(client, "h", from: first) }
+            try world.tier.spillEverything(keepsClean: false)
+            let before = world.tier.statistics.faultsRequested
+            guard case .array(let step) = try client.run("HSCAN", "h", "0", "COUNT", "1000000000").reply else {
+                Issue.record("no reply")
+                return
+            }
+            #expect(step.first != .text("0"))
+            #expect(world.tier.statistics.faultsRequested - before == 65)
         }
     }
 

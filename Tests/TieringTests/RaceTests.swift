@@ -11,18 +11,6 @@ import Values
 /// The races of DESIGN 1.6, each made to happen. What guards against it stands with each test: without it the test
 /// fails.
 @Suite struct RaceTests {
-    /// A spill that stands still before (or behind) the provider until `during` has run.
-    private func spill(_ world: World, holding gate: FaultyGate, during: () throws -> Void) throws {
-        world.faulty.hold(gate)
-        let spilling = Thread(name: "spill") { try? world.tier.spillEverything(keepsClean: false) }
-        #expect(world.faulty.waitUntilHeld(1, at: gate))
-        defer {
-            world.faulty.release(gate)
-            spilling.join()
-        }
-        try during()
-    }
-
     private func cold(_ pairs: [(String, String)], expiry: Int64? = nil) throws -> (World, Client) {
         let world = World()
         let client = Client(world)
@@ -89,7 +77,7 @@ import Values
         defer { world.stop() }
         let client = Client(world)
         try client.set("k", "old")
-        try spill(world, holding: gate) { () throws in
+        try world.spill(holding: gate) { () throws in
             try client.set("k", "new")
             #expect(try client.get("k") == "new")
         }
@@ -106,7 +94,7 @@ import Values
         defer { world.stop() }
         let client = Client(world)
         try client.set("k", "old")
-        try spill(world, holding: gate) { () throws in
+        try world.spill(holding: gate) { () throws in
             #expect(try client.delete("k"))
             #expect(try client.get("k") == nil)
         }
@@ -121,7 +109,7 @@ import Values
         let (world, client) = try cold([("k", "old")])
         defer { world.stop() }
         #expect(try client.delete("k"))
-        try spill(world, holding: .beforeWrite) { try client.set("k", "new") }
+        try world.spill(holding: .beforeWrite) { try client.set("k", "new") }
         try world.tier.spillEverything(keepsClean: false)
         #expect(try client.get("k") == "new")
         #expect(world.flashKeys().count == 1)
@@ -135,7 +123,7 @@ import Values
         for number in 0..<50 { try client.set("k\(number)", "old") }
         var generation: UInt32 = 0
         var reaping: Thread?
-        try spill(world, holding: .beforeWrite) { () throws in
+        try world.spill(holding: .beforeWrite) { () throws in
             generation = client.flush()
             try client.set("k1", "new")
             let dead = generation

@@ -5,6 +5,7 @@ import Storage
 import StorageFaulty
 import StorageMemory
 import Synchronization
+import Testing
 import Values
 
 @testable import Keyspace
@@ -44,6 +45,18 @@ final class World: @unchecked Sendable {
         let cursor = try? memory.cursor(from: ByteSlice("K"), to: ByteSlice("L"), withValues: false)
         while let (key, _) = try? cursor?.next() { keys.append(key.array) }
         return keys
+    }
+
+    /// A spill of everything that stands still before (or behind) the provider until `during` has run.
+    func spill(holding gate: FaultyGate, during: () throws -> Void) throws {
+        faulty.hold(gate)
+        let spilling = Thread(name: "spill") { [self] in try? tier.spillEverything(keepsClean: false) }
+        #expect(faulty.waitUntilHeld(1, at: gate))
+        defer {
+            faulty.release(gate)
+            spilling.join()
+        }
+        try during()
     }
 
     /// Pages of collections on flash.

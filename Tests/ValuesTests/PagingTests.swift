@@ -70,9 +70,9 @@ import Testing
         }
 
         /// The hand goes on for some pages.
-        func spill(_ count: Int) {
+        func spill(_ count: Int, all: Bool = false) {
             for _ in 0..<count {
-                guard let look = pages.turnHand(ignoringTouches: random.below(4) == 0) else {
+                guard let look = pages.turnHand(ignoringTouches: all || random.below(4) == 0) else {
                     var buried: [UInt32] = []
                     pages.issueBuried { buried.append($0) }
                     for name in buried { inFlight.append((name, nil)) }
@@ -104,19 +104,7 @@ import Testing
             complete(.max, refused: 0)
             // The first time around may begin anywhere.
             for _ in 0..<3 {
-                while let look = pages.turnHand(ignoringTouches: true) {
-                    switch look {
-                    case .none, .touched: break
-                    case .clean(let name): _ = pages.drop(name)
-                    case .changed(let name):
-                        var bytes: [UInt8] = []
-                        pages.issue(name) { bytes = $0.array }
-                        inFlight.append((name, bytes))
-                    }
-                }
-                var buried: [UInt32] = []
-                pages.issueBuried { buried.append($0) }
-                for name in buried { inFlight.append((name, nil)) }
+                spill(.max, all: true)
                 complete(.max, refused: 0)
             }
         }

@@ -166,6 +166,21 @@ private struct Fixture {
         #expect(throws: InspectionError.self) { try contents.generation(of: 1) }
     }
 
+    /// A seal of the format before collections had pages: it can't have known any.
+    @Test func olderSealsAreRead() throws {
+        var seal = Fixture().seal
+        seal.lastCollection = 9
+        let bytes = seal.encoded()
+        #expect(try Seal(bytes).lastCollection == 9)
+        var older = Array(bytes[..<36] + bytes[44..<bytes.count - 8])
+        older[8] = 2
+        let checksum = older.withSlice { SipHash(k0: 0x4669_726e_5365_616c, k1: 1).hash($0) }
+        for shift in stride(from: 0, to: 64, by: 8) { older.append(UInt8(truncatingIfNeeded: checksum >> shift)) }
+        let read = try Seal(older)
+        #expect(read.lastCollection == 0 && read.nextGeneration == seal.nextGeneration)
+        #expect(read.databases.map(\.generation) == seal.databases.map(\.generation))
+    }
+
     @Test func readsCollectionsInPages() throws {
         func paged(_ change: (inout WriteBatch) -> Void = { _ in }) throws -> FlashContents {
             try self.contents { fixture, batch in

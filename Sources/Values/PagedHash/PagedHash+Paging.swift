@@ -177,13 +177,17 @@ extension PagedHash {
         absentPage(at: slot(of: Self.prefix(Self.hash(of: key))))
     }
 
-    /// The pages that a scan for so many elements is going to see from `cursor` on, as far as they are away.
+    /// The most pages that are brought in for one step of a scan, however many elements it asks for: 128 KiB.
+    private static let scannedPages = 64
+
+    /// The pages that a scan for so many elements is going to see from `cursor` on, as far as they are away; of many
+    /// the first ones.
     public func forEachAbsentPage(fromCursor cursor: UInt64, elements: Int, _ body: (AbsentPage) -> Void) {
         guard cursor < 1 << 32 else { return }
         var slot = slot(of: UInt32(truncatingIfNeeded: cursor))
         slot -= slot % span(slot)
         let perPage = max(1, count / pageCount)
-        for _ in 0..<min(max(1, elements / perPage), pageCount) where slot < 1 << depth {
+        for _ in 0..<min(max(1, elements / perPage), Self.scannedPages) where slot < 1 << depth {
             if let page = absentPage(at: slot) { body(page) }
             slot += span(slot)
         }
