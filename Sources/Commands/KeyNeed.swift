@@ -15,6 +15,8 @@ public enum KeyNeed: Sendable {
     case moved
     /// Of its value, if that is a large collection, no more than the element that argument 2 names,
     case element
+    /// the one that argument 3 names,
+    case elementBehindTarget
     /// those that all arguments from 2 on name,
     case elements
     /// those that each second argument from 2 on names,
@@ -29,16 +31,18 @@ extension KeyNeed {
         switch self {
         case .value: .all
         case .presence, .overwrite, .moved: .none
-        case .element: Self.elements(arguments, end: 3, step: 1)
-        case .elements: Self.elements(arguments, end: arguments.count, step: 1)
-        case .pairs: Self.elements(arguments, end: arguments.count, step: 2)
+        case .element: Self.elements(arguments, from: 2, to: 3)
+        case .elementBehindTarget: Self.elements(arguments, from: 3, to: 4)
+        case .elements: Self.elements(arguments, from: 2, to: arguments.count)
+        case .pairs: Self.elements(arguments, from: 2, to: arguments.count, step: 2)
         case .scan: Self.scan(arguments)
         }
     }
 
-    private static func elements(_ arguments: Arguments, end: Int, step: Int) -> PageNeed {
-        guard arguments.count > 2 else { return .none }
-        return .elements(UnsafeBufferPointer(rebasing: arguments.buffer[2..<end]), step: step)
+    /// A call that is looked at ahead of time may have too few arguments.
+    private static func elements(_ arguments: Arguments, from first: Int, to end: Int, step: Int = 1) -> PageNeed {
+        guard first < end, end <= arguments.count else { return .none }
+        return .elements(UnsafeBufferPointer(rebasing: arguments.buffer[first..<end]), step: step)
     }
 
     /// What is no cursor or count is refused by the command.

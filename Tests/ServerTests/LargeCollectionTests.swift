@@ -46,11 +46,11 @@ import Testing
         Family(
             name: "set", add: { "sadd \($0) \(element($1))" }, remove: { "srem huge \(element($0))" },
             small: "sadd small " + others.joined(separator: " "), count: "scard huge", all: "",
-            growing: ["sadd huge x1", "sadd huge x2 x3"], shrinking: ["srem huge \(element(0))"],
+            growing: ["sadd huge x1", "sadd huge x2 x3", "smove small huge o1"], shrinking: ["srem huge \(element(0))"],
             keeping: ["sismember huge x", "smismember huge x y", "memory usage huge", "type huge", "ttl huge"],
             storing: [
-                "smembers huge", "srandmember huge", "spop huge", "sunion huge small", "smove small huge o1",
-                "dump huge", "sort huge by nosort",
+                "smembers huge", "srandmember huge", "spop huge", "sunion huge small", "dump huge",
+                "sort huge by nosort",
             ]),
     ]
 
@@ -153,7 +153,7 @@ import Testing
         let removals = family.shrinking + [family.remove(77), family.remove(77)]
         #expect(try client.pipeline(removals).map(\.number) == [1, 1, 0])
         let rest = try number(family.count, client)
-        #expect(rest == (family.name == "hash" ? 20_002 : 20_001))
+        #expect(rest == 20_002)
         #expect(try client.call("rename", "huge", "moved") == .ok)
         #expect(try client.call("expire", "moved", "1000") == 1)
         #expect(try client.call("flushall", "cache") == .ok)
@@ -175,6 +175,21 @@ import Testing
         #expect(replies.map { $0.text ?? "\($0.number ?? -1)" } == ["OK", Self.element(7), "0", "1"])
         #expect(try client.call("flushall", "cache") == .ok)
         #expect(try client.call("hmget", "moved", "f7", "f8", "f9").elements.map(\.text) == [Self.element(7), "x", nil])
+    }
+
+    /// What stands behind a call that waits is looked at ahead of time, whatever it is.
+    @Test func callsWithTooFewArgumentsWaitTheirTurn() throws {
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let server = try TestServer(["--storage-provider", "flash", path, "--maxmemory", "16mb"])
+        let client = try server.connect()
+        _ = try client.pipeline((0..<500).map { Self.paged[0].add("h", $0) })
+        #expect(try client.call("flushall", "cache") == .ok)
+        let short = ["hget h", "hmget h", "hset h f", "smove h s", "hscan h", "hdel h", "sismember h"]
+        let replies = try client.pipeline(["hget h f7"] + short + ["hlen h"])
+        #expect(replies.first?.text == Self.element(7) && replies.last == 500)
+        for reply in replies.dropFirst().dropLast() {
+            #expect(reply.text?.hasPrefix("ERR wrong number of arguments") == true, "\(reply)")
+        }
     }
 
     /// The elements that a scan sees, a few pages at a time.

@@ -21,7 +21,7 @@ public enum SetCommands {
         CommandRow(
             "smove", arity: 4, [.write, .fast], [.write, .set, .fast], group: .set,
             keys: [.one([.readWrite, .access, .delete]), .one([.readWrite, .insert], at: 2)],
-            since: "1.0.0", summary: "Moves a member from one set to another.",
+            plan: .specified(.elementBehindTarget), since: "1.0.0", summary: "Moves a member from one set to another.",
             complexity: "O(1)",
             documentation: SetSyntax.smove, smove),
         CommandRow(
