@@ -16,6 +16,15 @@ import Testing
 
         init(seed: UInt64) { random = Mixer(seed) }
 
+        /// With so many fields, all on flash.
+        static func cold(_ elements: Int, collection: UInt64 = 9) -> Bench {
+            let bench = Bench(seed: 1)
+            bench.fill(elements)
+            bench.pages.startPaging(collection)
+            bench.spillAll()
+            return bench
+        }
+
         func fill(_ elements: Int) {
             for number in 0..<elements { set("field:\(number)", "value-\(number)") }
         }
@@ -156,10 +165,7 @@ import Testing
     }
 
     @Test func theRootLeadsToAllPages() throws {
-        let bench = Bench(seed: 1)
-        bench.fill(2000)
-        bench.pages.startPaging(1 << 40 + 5)
-        bench.spillAll()
+        let bench = Bench.cold(2000, collection: 1 << 40 + 5)
         var root = ByteBuffer()
         bench.pages.appendRoot(to: &root)
         #expect(PagedHash.collection(ofRoot: root.slice) == 1 << 40 + 5)
@@ -180,10 +186,7 @@ import Testing
     }
 
     @Test func damagedRootsAndPagesAreRefused() throws {
-        let bench = Bench(seed: 1)
-        bench.fill(500)
-        bench.pages.startPaging(9)
-        bench.spillAll()
+        let bench = Bench.cold(500)
         var buffer = ByteBuffer()
         bench.pages.appendRoot(to: &buffer)
         let root = buffer.slice.array
@@ -227,10 +230,7 @@ import Testing
     }
 
     @Test func aPinKeepsAPageAndBothItsHalves() throws {
-        let bench = Bench(seed: 1)
-        bench.fill(500)
-        bench.pages.startPaging(9)
-        bench.spillAll()
+        let bench = Bench.cold(500)
         let page = try #require(bench.absentPage("field:3"))
         bench.install(page)
         bench.pages.pin(page, by: 1)
