@@ -58,11 +58,12 @@ def cold(options):
     for name, latencies in (("root_and_page", both), ("page", page)):
         figures[name] = {"p50_ms": statistics.median(latencies), "p99_ms": quantile(latencies, 0.99)}
     for key in COUNTERS:
-        figures[key] = max(read[key] for read in reads)
+        # Not the most: the server's counters, in which a compaction that runs just now counts along.
+        figures[key] = quantile([read[key] for read in reads], 0.99)
     show(f"HGET on a cold hash of {fields:,} fields ({whole >> 20} MiB in RAM), one client",
          ["cold", "p50 ms", "p99 ms"],
          [[name, figures[name]["p50_ms"], figures[name]["p99_ms"]] for name in ("root_and_page", "page")])
-    print(f"at most, of one look-up: {figures['flash_faults_requested']:.0f} faults, "
+    print(f"of a look-up, p99: {figures['flash_faults_requested']:.0f} faults, "
           f"{figures['flash_block_cache_misses']:.0f} blocks, and the root's blob; {resident >> 10} KiB stay in RAM")
     return figures
 
