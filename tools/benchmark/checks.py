@@ -7,6 +7,7 @@ import tempfile
 import time
 
 from .client import Client, ReplyError
+from .load import LoadFailed
 from .server import Server, ServerError
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -140,7 +141,7 @@ def main(steps):
                 continue
             passed += 1
             print(f"ok     {claim} ({time.monotonic() - started:.1f} s)", flush=True)
-        except (Failed, ServerError, ReplyError, OSError, subprocess.SubprocessError) as error:
+        except (Failed, LoadFailed, ServerError, ReplyError, OSError, subprocess.SubprocessError) as error:
             failed += 1
             print(f"FAILED {claim}: {type(error).__name__}: {str(error)[-900:]}", flush=True)
     print(f"{passed} passed, {failed} failed")

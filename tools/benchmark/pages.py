@@ -1,4 +1,4 @@
-"""A hash that goes to flash page by page: a cold field of one of a million, and work on one larger than RAM."""
+"""Collections that go to flash page by page: a cold field of one of a million, a hash and a list larger than RAM."""
 import random
 import statistics
 import time
@@ -97,7 +97,52 @@ def larger(options):
     return [{"name": row[0], "fields_per_second": row[1], "resident_mib": row[2]} for row in rows]
 
 
+def queue(options):
+    """A list of several times maxmemory: filled, used as a queue, read by place, several requests at a time."""
+    count, size, maxmemory = (100_000, 400, "16mb") if options.quick else (800_000, 400, "64mb")
+    seconds = 3 if options.quick else 10
+    draw = random.Random(3)
+    text = {number: bytes(draw.getrandbits(8) for _ in range(size)) for number in range(64)}
+    rows, first, last = [], 0, count
+    with Server("ours", options.binary, threads=2, flash=True, maxmemory=maxmemory) as server:
+        client = server.client(timeout=60)
+
+        def timed(name, step):
+            done, begun = 0, time.monotonic()
+            while time.monotonic() - begun < seconds:
+                done += step()
+            rows.append([name, done / (time.monotonic() - begun), machine.resident_bytes(server.pid) >> 20])
+
+        def look():
+            numbers = [draw.randrange(last - first) for _ in range(64)]
+            replies = pipeline(client, [("LINDEX", "big", number) for number in numbers])
+            if replies != [text[(first + number) % 64] for number in numbers]:
+                raise RuntimeError("LINDEX: an element has another value")
+            return 64
+
+        def pass_through():
+            nonlocal first, last
+            calls = [call for number in range(32)
+                     for call in (("RPUSH", "big", text[(last + number) % 64]), ("LPOP", "big"))]
+            if pipeline(client, calls)[1::2] != [text[(first + number) % 64] for number in range(32)]:
+                raise RuntimeError("LPOP: an element has another value")
+            first, last = first + 32, last + 32
+            return 64
+
+        begun = time.monotonic()
+        for at in range(0, count, 500):
+            client.call("RPUSH", "big", *(text[number % 64] for number in range(at, at + 500)))
+        rows.append(["load", count / (time.monotonic() - begun), machine.resident_bytes(server.pid) >> 20])
+        timed("LINDEX", look)
+        timed("RPUSH, LPOP", pass_through)
+        if client.call("LLEN", "big") != last - first:
+            raise RuntimeError("LLEN: another length")
+    show(f"A list of {count * size >> 20} MiB with maxmemory {maxmemory}, one client, 64 requests at a time",
+         ["", "elements/s", "resident MiB"], rows)
+    return [{"name": row[0], "elements_per_second": row[1], "resident_mib": row[2]} for row in rows]
+
+
 def run(options):
     look = cold(options)
-    return {"cold": look, "larger": larger(options),
+    return {"cold": look, "larger": larger(options), "queue": queue(options),
             "passed": look["root_and_page"]["p99_ms"] < 5 and look["flash_block_cache_misses"] <= 3}
