@@ -96,6 +96,7 @@ var targets: [Target] = [
             "Tiering", "Commands", "RESP", "Keyspace", "Values", "Storage", "StorageMemory", "StorageFaulty",
             "Histories", "Telemetry", "Platform", "Bytes", "CShims",
         ]),
+    tests("Persistence", ["Persistence", "Keyspace", "Platform", "Bytes"]),
     tests("PubSub", ["PubSub", "Histories", "Platform", "Bytes"]),
     tests("Frontend", ["Frontend", "RESP", "Platform", "Bytes", "CShims"]),
     .testTarget(

@@ -1,9 +1,10 @@
 import Bytes
 import Keyspace
 import RESP
+import Values
 
 /// What of a key must be in RAM before the command runs.
-public enum KeyNeed: Sendable {
+public enum KeyNeed: Sendable, Equatable {
     /// Its value (or the certainty that there is none).
     case value
     /// Whether it exists, its type and expiry, and what is said of its value as a whole: how many elements it has.
@@ -23,6 +24,25 @@ public enum KeyNeed: Sendable {
     case pairs
     /// those at which a scan with the cursor in argument 2 goes on.
     case scan
+    /// Of a list, if that is large, no more than the element at the place in argument 2,
+    case position
+    /// those from the place in argument 2 to the one in argument 3,
+    case positions
+    /// what is cut when they are kept,
+    case cuts
+    /// so many elements at the beginning, and at the end,
+    case ends(first: Int, last: Int)
+    /// what an element that is pushed there should find.
+    case push(ListEnd)
+
+    /// Whether what is needed depends on what other commands do to the key first.
+    public var isPositional: Bool {
+        switch self {
+        case .position, .positions, .cuts, .ends: true
+        case .value, .presence, .overwrite, .moved, .element, .elementBehindTarget, .elements, .pairs, .scan, .push:
+            false
+        }
+    }
 }
 
 extension KeyNeed {
@@ -36,7 +56,23 @@ extension KeyNeed {
         case .elements: Self.elements(arguments, from: 2, to: arguments.count)
         case .pairs: Self.elements(arguments, from: 2, to: arguments.count, step: 2)
         case .scan: Self.scan(arguments)
+        case .position:
+            Self.place(arguments, 2).map { .positions($0, $0) } ?? .none
+        case .positions: Self.positions(arguments).map { .positions($0, $1) } ?? .none
+        case .cuts: Self.positions(arguments).map { .cuts($0, $1) } ?? .none
+        case .ends(let first, let last): .ends(first: first, last: last)
+        case .push(let end): .push(end)
         }
+    }
+
+    /// What is no number is refused by the command.
+    private static func place(_ arguments: Arguments, _ index: Int) -> Int? {
+        index < arguments.count ? Decimal.parseInt64(arguments[index]).map { Int($0) } : nil
+    }
+
+    private static func positions(_ arguments: Arguments) -> (Int, Int)? {
+        guard let first = place(arguments, 2), let last = place(arguments, 3) else { return nil }
+        return (first, last)
     }
 
     /// A call that is looked at ahead of time may have too few arguments.

@@ -27,6 +27,7 @@ extension Directive {
         case .percentiles: return try percentiles(words)
         case .replicaOf: return try replicaOf(words)
         case .storageProvider: return try storageProvider(words)
+        case .flashPolicies: return try flashPolicies(words)
         default: break
         }
         guard words.count == 1 else { throw Refusal("wrong number of arguments") }

@@ -87,6 +87,29 @@ extension Directive {
         return .words([words[0], Array("\(port)".utf8)])
     }
 
+    /// Pairs of prefix:PATTERN and a word.
+    func flashPolicies(_ words: [[UInt8]]) throws(Refusal) -> Value {
+        let words = list(words)
+        guard words.count % 2 == 0 else {
+            throw Refusal("flash-policy takes prefix:PATTERN and one of hot, cold, default, as often as is wanted")
+        }
+        try requireText(words)
+        var policies: [FlashPolicy] = []
+        for i in stride(from: 0, to: words.count, by: 2) {
+            let mark = Array("prefix:".utf8)
+            guard words[i].starts(with: mark) else { throw Refusal("a rule of flash-policy begins with prefix:") }
+            let pattern = Array(words[i].dropFirst(mark.count))
+            guard !pattern.isEmpty else { throw Refusal("flash-policy needs a pattern behind prefix:") }
+            guard pattern.count <= FlashPolicy.longestPattern else {
+                throw Refusal("a pattern of flash-policy has at most \(FlashPolicy.longestPattern) bytes")
+            }
+            let word = FlashPolicy.Temperature.allCases.first { LineSyntax.equals(words[i + 1], $0.rawValue) }
+            guard let word else { throw Refusal("what flash-policy says of a pattern must be hot, cold or default") }
+            policies.append(FlashPolicy(pattern: pattern, temperature: word))
+        }
+        return .policies(try FlashPolicy.merged(policies))
+    }
+
     /// `none`, or the kind of the tier and its directory.
     func storageProvider(_ words: [[UInt8]]) throws(Refusal) -> Value {
         let words = list(words)

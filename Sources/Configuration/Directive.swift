@@ -38,6 +38,7 @@ public struct Directive: Sendable {
         case keyspaceEvents
         case directory
         case storageProvider
+        case flashPolicies
     }
 
     /// A word and its number; words of a `.several` choice are bits.

@@ -57,6 +57,7 @@ extension Directive {
         case .replicaOf: "host port"
         case .keyspaceEvents: "letters"
         case .storageProvider: "none, flash and a directory"
+        case .flashPolicies: "prefix:PATTERN and hot, cold or default"
         }
     }
 }

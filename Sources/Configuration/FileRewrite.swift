@@ -94,6 +94,11 @@ extension Directive {
                 let sizes = "\(Number.memoryText(limit.hardBytes)) \(Number.memoryText(limit.softBytes))"
                 return line(Array("\(word == "slave" ? "replica" : word) \(sizes) \(limit.softSeconds)".utf8))
             }
+        case (_, .policies(let policies)):
+            return policies.map { policy in
+                let rule = LineSyntax.word(Array("prefix:".utf8) + policy.pattern)
+                return line(rule + Array(" \(policy.temperature.rawValue)".utf8))
+            }
         case (_, .words(let words)):
             if isStandard { return [] }
             if words.isEmpty { return [line(Array("\"\"".utf8))] }

@@ -92,6 +92,9 @@ struct Loader {
             // Each line adds to those before it; the first replaces the default, an empty one all.
             value = .savePoints(earlier + points)
         }
+        if case .policies(let policies) = value, !policies.isEmpty, case .policies(let earlier) = values[index] {
+            value = .policies(try FlashPolicy.merged(earlier + policies))
+        }
         if case .directory = row.kind { value = try Self.resolved(value) }
         values[index] = value
         origins[index] = origin

@@ -51,7 +51,15 @@ public struct FlashSettings: Sendable {
     public let providerOptions: String
     /// 0 for no limit.
     public let maxStorageBytes: Int
+    /// 0: none.
+    public let diskReserveBytes: Int
     public let ioThreads: Int
+    public let faultQueueLength: Int
+    /// 0 for none.
+    public let warmUpKeys: Int
+    public let warmUpKeysPerSecond: Int
+    /// The first whose pattern matches a key counts.
+    public let policies: [FlashPolicy]
     public let unsealed: UnsealedAction
     /// 0: derived from `maxMemoryBytes`.
     public let blockCacheBytes: Int
@@ -59,15 +67,23 @@ public struct FlashSettings: Sendable {
     public let memtableBytes: Int
     public let compression: FlashCompression
     public let directReads: Bool
+    /// 0 for no limit.
+    public let backgroundBytesPerSecond: Int
 
     init(_ read: ValueReader) {
         providerOptions = read.string("storage-provider-options")
         maxStorageBytes = read.int("maxstorage")
+        diskReserveBytes = read.int("flash-disk-reserve")
         ioThreads = read.int("flash-io-threads")
+        faultQueueLength = read.int("flash-fault-queue-length")
+        warmUpKeys = read.int("flash-warm-up-keys")
+        warmUpKeysPerSecond = read.int("flash-warm-up-rate")
+        policies = read.policies("flash-policy")
         unsealed = read.choice("flash-unsealed")
         blockCacheBytes = read.int("flash-block-cache")
         memtableBytes = read.int("flash-memtable")
         compression = read.choice("flash-compression")
         directReads = read.flag("flash-direct-reads")
+        backgroundBytesPerSecond = read.int("flash-background-io-limit")
     }
 }

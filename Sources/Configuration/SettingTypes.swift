@@ -100,6 +100,10 @@ struct ValueReader {
         guard case .savePoints(let points) = value(name).1 else { preconditionFailure("\(name) is no save list") }
         return points
     }
+    func policies(_ name: String) -> [FlashPolicy] {
+        guard case .policies(let policies) = value(name).1 else { preconditionFailure("\(name) is no list of rules") }
+        return policies
+    }
     func percentiles(_ name: String) -> [Double] {
         guard case .percentiles(let shares) = value(name).1 else { preconditionFailure("\(name) is no list") }
         return shares

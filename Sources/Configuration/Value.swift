@@ -12,6 +12,40 @@ public enum Value: Sendable, Equatable {
     case integers([Int64])
     case percentiles([Double])
     case events(KeyspaceEvents)
+    case policies([FlashPolicy])
+}
+
+/// Whether keys stay in RAM or leave early.
+public struct FlashPolicy: Sendable, Equatable {
+    public enum Temperature: String, Sendable, CaseIterable {
+        case hot, cold
+        /// As if there were no rule: what stands before another rule is an exception from it.
+        case standard = "default"
+    }
+
+    /// As KEYS takes it; without special bytes, what the keys begin with.
+    public let pattern: [UInt8]
+    public let temperature: Temperature
+
+    /// The rules are looked at one after the other, for each key that the spiller comes to.
+    static let mostRules = 256
+    static let longestPattern = 256
+
+    /// One rule for each pattern: a later one takes the place of an earlier.
+    static func merged(_ policies: [FlashPolicy]) throws(Refusal) -> [FlashPolicy] {
+        var result: [FlashPolicy] = []
+        for policy in policies {
+            if let index = result.firstIndex(where: { $0.pattern == policy.pattern }) {
+                result[index] = policy
+            } else {
+                result.append(policy)
+            }
+        }
+        guard result.count <= mostRules else { throw Refusal("flash-policy has at most \(mostRules) rules") }
+        return result
+    }
+
+    var text: [UInt8] { Array("prefix:".utf8) + pattern + Array(" \(temperature.rawValue)".utf8) }
 }
 
 /// A snapshot is due when `changes` were made in `seconds`.
@@ -106,6 +140,7 @@ extension Directive {
         case .integers(let numbers): return Array(numbers.map { "\($0)" }.joined(separator: " ").utf8)
         case .percentiles(let shares): return Array(shares.map(Number.percentText).joined(separator: " ").utf8)
         case .events(let events): return events.text
+        case .policies(let policies): return Array(policies.map(\.text).joined(separator: [0x20]))
         case .integer(let number):
             switch kind {
             case .octal: return Array(String(number, radix: 8).utf8)

@@ -32,16 +32,16 @@ open class FaultWaiter: @unchecked Sendable {
 
     public init(since: Int64 = Clock.monotonicNanoseconds()) { self.since = since }
 
-    /// Why the call can't be served, whatever the reads bring.
-    private var refusal: String?
+    /// The error reply to a call that can't be served, whatever the reads bring.
+    public private(set) var refusal: String?
 
-    /// Whether a read failed; `firstFailure` says how.
+    /// Whether a read failed, as `firstFailure` says, or the call is refused.
     public var hasFailed: Bool { failureText.load(ordering: .acquiring) }
 
     /// The first failed fault's message.
     public var firstFailure: String? {
         guard hasFailed else { return nil }
-        return refusal ?? faults.lazy.compactMap(\.failure).first
+        return faults.lazy.compactMap(\.failure).first
     }
 
     func register(_ fault: Fault) {
@@ -49,14 +49,18 @@ open class FaultWaiter: @unchecked Sendable {
         pending.add(1, ordering: .relaxed)
     }
 
-    /// The call is to end with this error. Before `arm`.
-    func refuse(_ reason: String) {
-        refusal = reason
+    /// The call is to end with this error reply. Before `arm`.
+    func refuse(_ text: String) {
+        refusal = text
         failureText.store(true, ordering: .releasing)
     }
 
     /// Takes over what `earlier`, which has run in vain, waited for: it stays pinned until this call has run.
-    public func inherit(_ earlier: FaultWaiter) { faults += earlier.faults }
+    public func inherit(_ earlier: FaultWaiter) {
+        // Moved where it can be: it may be thousands, and this happens with each portion of them.
+        if faults.isEmpty { swap(&faults, &earlier.faults) } else { faults += earlier.faults }
+        earlier.faults = []
+    }
 
     /// `time`: the fault's `landedAt`.
     func landed(failed: Bool, at time: Int64) {
@@ -77,10 +81,30 @@ open class FaultWaiter: @unchecked Sendable {
     open func ready() {}
 }
 
+/// A fault's place among those that wait to be read.
+public struct FaultPlace {
+    public enum Stage: Sendable {
+        /// Not queued yet.
+        case requested
+        case queued
+        /// Somebody reads it, or has read it.
+        case taken
+    }
+    public var stage = Stage.requested
+    /// Of the queue's lines the one it stands in, and the one that has made room for it.
+    public var line: UInt8 = 0
+    public var room: UInt8 = 0
+    public var next: Fault?
+    /// Kept alive by its line.
+    public unowned(unsafe) var previous: Fault?
+
+    init() {}
+}
+
 /// One read from flash.
 public final class Fault: @unchecked Sendable {
-    // @unchecked: constant, or guarded by the shard's lock; `failure` is written before the waiters are told, and
-    // `landedAt` is of use to the thread that lands it only.
+    // @unchecked: constant, or guarded by the shard's lock, or `place`, by that of the queue; `failure` is written
+    // before the waiters are told, and `landedAt` is of use to the thread that lands it only.
     public let position: Position
     public let space: Int
     public let generation: UInt32
@@ -91,7 +115,7 @@ public final class Fault: @unchecked Sendable {
     public fileprivate(set) var landedAt: Int64 = 0
     /// Of a collection's page: whose it is, and which. Nil: the read is one of the key's record.
     let owner: PageOwner?
-    let page: PagedHash.AbsentPage?
+    let page: AbsentPage?
     var isStale = false
     var hasLanded = false
     fileprivate var hasPinnedPage = false
@@ -99,6 +123,8 @@ public final class Fault: @unchecked Sendable {
     fileprivate var unreleased = 0
     var next: Fault?
     public internal(set) var failure: String?
+    /// The tier's, under its queue's lock.
+    public var place = FaultPlace()
 
     init(_ ref: KeyRef, generation: UInt32, requestedAt: Int64) {
         position = ref.position
@@ -110,7 +136,7 @@ public final class Fault: @unchecked Sendable {
         page = nil
     }
 
-    init(_ owner: PageOwner, _ page: PagedHash.AbsentPage, requestedAt: Int64) {
+    init(_ owner: PageOwner, _ page: AbsentPage, requestedAt: Int64) {
         position = owner.position
         space = owner.space
         key = owner.key
@@ -129,6 +155,10 @@ public final class Fault: @unchecked Sendable {
         }
     }
 
+    /// Touches that the record begins with: none, unless it is known to be hot. Set under the shard's lock, before the
+    /// read.
+    public var touches: UInt8 = 0
+
     /// Calls that wait. For tests, under the shard's lock.
     var waiterCount: Int { waiters.count }
 
@@ -138,8 +168,8 @@ public final class Fault: @unchecked Sendable {
     }
 
     /// May be a key's, too.
-    static func chain(_ collection: UInt64, _ page: PagedHash.AbsentPage) -> UInt64 {
-        (collection &* 0x9e37_79b9_7f4a_7c15) ^ UInt64(page.name) << 24
+    static func chain(_ collection: UInt64, _ page: AbsentPage) -> UInt64 {
+        (collection &* 0x9e37_79b9_7f4a_7c15) ^ page.name << 24
     }
 
     fileprivate static func chain(_ space: Int, _ position: Position) -> UInt64 {
@@ -217,14 +247,15 @@ extension LockedKeyspace {
     public func departures(_ ref: KeyRef) -> UInt64 { partition(ref).pointee.departures }
 
     /// Asks for the key to be read from flash for `waiter` (nil: ahead of need). The shard is locked, the key not
-    /// resident. Returns the fault if a read is to be started, nil if one is under way already.
+    /// resident. Returns the fault, which may be under way already; nil if that is so and nobody waits.
     public mutating func requestFault(_ ref: KeyRef, for waiter: FaultWaiter?, at time: Int64) -> Fault? {
         let shard = store.shards + ref.position.shard
         var fault = shard.pointee.faults[Fault.chain(ref.space, ref.position)]
         while let here = fault {
             if !here.hasLanded, !here.isStale, here.page == nil, here.key.withSlice({ $0 == ref.bytes }) {
-                if let waiter { join(here, waiter) }
-                return nil
+                guard let waiter else { return nil }
+                join(here, waiter)
+                return here
             }
             fault = here.next
         }
@@ -294,7 +325,8 @@ extension LockedKeyspace {
                     return false
                 }
                 record = decoded
-                record.residence = Residency(.clean, mayBeOnFlash: true)
+                record.residence = Residency(.clean, mayBeOnFlash: true, frequency: fault.touches)
+                if fault.touches > 0 { accessClock.start(record) }
                 part.pointee.resident += 1
                 gainPages(part, record)
                 if record.hasTimes {

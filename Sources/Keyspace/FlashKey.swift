@@ -1,18 +1,20 @@
 import Bytes
+import Values
 
 /// Keys as the provider sees them. On disk: the tags are never renumbered, the layouts never change.
 ///
 ///     record   'K' generation (4, big endian) position (4, big endian) key
 ///     expiry   'X' generation (4, big endian) unix ms (8, big endian) position (4, big endian) key
-///     page     'P' generation (4, big endian) collection (8, big endian) name (4, big endian)
+///     page     'P' generation (4, big endian) collection (8, big endian) name (4, big endian; 8 from 2^32 on)
 ///
 /// Big endian, so that the provider's bytewise order is the order of positions, or of times. An expiry entry has
 /// no value and is a hint: the record says whether it is still true.
 public enum FlashKey {
-    static let recordTag: UInt8 = 0x4b
+    public static let recordTag: UInt8 = 0x4b
     static let expiryTag: UInt8 = 0x58
-    static let pageTag: UInt8 = 0x50
+    public static let pageTag: UInt8 = 0x50
     static let pageBytes = 17
+    static let longPageBytes = 21
     static let recordPrefixBytes = 9
     static let expiryPrefixBytes = 17
 
@@ -40,13 +42,14 @@ public enum FlashKey {
     }
 
     /// Appends the key of a collection's page.
-    public static func page(generation: UInt32, collection: UInt64, name: UInt32, into buffer: inout ByteBuffer) {
-        buffer.reserve(pageBytes)
+    public static func page(generation: UInt32, collection: UInt64, name: PageName, into buffer: inout ByteBuffer) {
+        buffer.reserve(longPageBytes)
         buffer.append(pageTag)
         append(generation, to: &buffer)
         append(UInt32(truncatingIfNeeded: collection >> 32), to: &buffer)
         append(UInt32(truncatingIfNeeded: collection), to: &buffer)
-        append(name, to: &buffer)
+        if name >= 1 << 32 { append(UInt32(truncatingIfNeeded: name >> 32), to: &buffer) }
+        append(UInt32(truncatingIfNeeded: name), to: &buffer)
     }
 
     /// The range that holds all pages of a collection.
@@ -71,7 +74,7 @@ public enum FlashKey {
     public enum Parsed {
         case record(generation: UInt32, position: Position, key: ByteSlice)
         case expiry(generation: UInt32, at: Int64, position: Position, key: ByteSlice)
-        case page(generation: UInt32, collection: UInt64, name: UInt32)
+        case page(generation: UInt32, collection: UInt64, name: PageName)
     }
 
     public static func parse(_ bytes: ByteSlice) -> Parsed? {
@@ -87,11 +90,12 @@ public enum FlashKey {
                 generation: number(bytes, at: 1), at: time, position: Position(bits: number(bytes, at: 13)),
                 key: bytes.dropFirst(expiryPrefixBytes))
         }
-        if tag == pageTag, bytes.count == pageBytes {
+        if tag == pageTag, bytes.count == pageBytes || bytes.count == longPageBytes {
+            var name = PageName(number(bytes, at: 13))
+            if bytes.count == longPageBytes { name = name << 32 | PageName(number(bytes, at: 17)) }
             return .page(
                 generation: number(bytes, at: 1),
-                collection: UInt64(number(bytes, at: 5)) << 32 | UInt64(number(bytes, at: 9)),
-                name: number(bytes, at: 13))
+                collection: UInt64(number(bytes, at: 5)) << 32 | UInt64(number(bytes, at: 9)), name: name)
         }
         return nil
     }

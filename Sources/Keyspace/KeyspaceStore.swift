@@ -38,6 +38,12 @@ public final class KeyspaceStore: @unchecked Sendable {
     public let holdsExpiry = Atomic<Bool>(false)
     /// The classes of events that are wanted (`EventClasses`). Any thread.
     public let eventClasses = Atomic<UInt32>(0)
+    /// Which keys stay in RAM and which leave early, if there are such rules, and how often that was changed.
+    let flashRules = Monitor<FlashRules?>(nil)
+    let hasFlashRules = Atomic<Bool>(false)
+    public let flashRulesVersion = Atomic<Int>(0)
+    /// Whether keys that a rule calls hot leave RAM, too: the spiller has found next to nothing else.
+    public let takesHot = Atomic<Bool>(false)
     /// Who is told of changes and events by threads without a listener of their own. Set before they start.
     public unowned(unsafe) var listener: (any KeyspaceListener)?  // the server's, which owns the store
 

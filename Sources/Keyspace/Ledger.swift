@@ -15,6 +15,8 @@ public final class Ledger: Sendable {
     public let expiredMembers = Atomic<Int>(0)
     /// Keys deleted because of `maxmemory` or `maxstorage`.
     public let evicted = Atomic<Int>(0)
+    /// Keys that a rule calls hot, and that had to leave RAM all the same.
+    public let hotEvicted = Atomic<Int>(0)
     /// Clean records dropped from RAM.
     public let dropped = Atomic<Int>(0)
     /// Clean pages of collections dropped from RAM.

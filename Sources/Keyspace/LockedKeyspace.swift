@@ -287,6 +287,7 @@ public struct LockedKeyspace: ~Copyable {
         record.residence = wasLive && leavesTraces ? residence.touched() : residence
         if wasLive {
             record.access = old.access
+            if old.isProven { record.isProven = true }
             if leavesTraces { accessClock.touch(record) }
             if old.hasTimes { loseTimes(part, old) }
             losePages(part, old, shard, dies: true)
@@ -312,11 +313,12 @@ public struct LockedKeyspace: ~Copyable {
         if old.hasTimes { loseTimes(entry.partition, old) }
         note(.written, entry)
         markWritten(old)
-        let residence = old.residence
+        let (residence, isProven) = (old.residence, old.isProven)
         let new = body(old)
         if new.raw != old.raw {
             // Whatever made the new record: where the key stands between RAM and flash is not its maker's to know.
             new.residence = residence
+            new.isProven = isProven
             entry.partition.pointee.table.replace(at: entry.index, new)
         }
         if new.hasTimes { gainTimes(entry.partition, new) }

@@ -1,7 +1,7 @@
 import Bytes
 import Values
 
-// Pages: collections of which each page goes to flash, and comes back, by itself (Values/PagedHash+Paging).
+// Pages: collections of which each page goes to flash, and comes back, by itself (Values/Paging).
 //
 // The record of such a collection is a root, and spilled and faulted in as any record. What is under way for a page, a
 // read or a write, remembers the collection's instance and its epoch, and on its end looks under its key whether that
@@ -46,33 +46,31 @@ public struct DeadCollection: Sendable {
     public let collection: UInt64
 }
 
-/// What a call needs of a collection's pages.
-public enum PageNeed {
-    /// The root alone.
-    case none
-    case all
-    /// Those of these elements.
-    case elements(UnsafeBufferPointer<ByteSlice>, step: Int)
-    /// Those that a scan for so many elements is going to see: the first, for it may end before one that isn't there,
-    /// and a few more.
-    case scan(cursor: UInt64, elements: Int)
-}
-
 extension LockedKeyspace {
     // MARK: Counting
 
     /// A live record has come to a partition.
     @inlinable
     func gainPages(_ part: UnsafeMutablePointer<Partition>, _ record: Record) {
-        if store.hasProvider, record.collectionObject?.isPartial == true { part.pointee.partial += 1 }
+        guard store.hasProvider, let paging = record.collectionObject?.paging else { return }
+        countPartial(paging, part, paging.absent > 0)
     }
 
     /// A live record leaves its partition. `dies`: its collection, if it has one, is no more.
     @inlinable
     func losePages(_ part: UnsafeMutablePointer<Partition>, _ record: Record, _ shard: Int, dies: Bool) {
         guard store.hasProvider, let paging = record.collectionObject?.paging else { return }
-        if paging.absent > 0 { part.pointee.partial -= 1 }
+        countPartial(paging, part, false)
         if dies { bury(paging.collection, part, shard) }
+    }
+
+    /// Has the partition count a collection among those of which pages are only on flash, or no longer. One that has
+    /// lost such pages by a command (a list that was cut) stays counted until somebody looks: that costs look-ups only.
+    @usableFromInline
+    func countPartial(_ paging: Paging, _ part: UnsafeMutablePointer<Partition>, _ isCounted: Bool) {
+        guard paging.isCountedPartial != isCounted else { return }
+        paging.isCountedPartial = isCounted
+        part.pointee.partial += isCounted ? 1 : -1
     }
 
     /// Has the pages of a collection deleted on flash.
@@ -95,73 +93,54 @@ extension LockedKeyspace {
 
     @usableFromInline
     func isWholeSlow(_ ref: KeyRef, _ part: UnsafeMutablePointer<Partition>) -> Bool {
-        let index = part.pointee.table.find(ref.position.tag, ref.bytes)
-        guard index >= 0 else { return part.pointee.keys == part.pointee.resident }
-        return part.pointee.table.slot(at: index).record.collectionObject?.isPartial != true
+        isResident(ref) && partialCollection(ref) == nil
     }
 
-    /// Whether pages that are needed of a resident key are only on flash. The shard is locked.
-    public func lacksPages(_ ref: KeyRef, _ need: PageNeed) -> Bool {
-        if case .all = need { return isResident(ref) && !isWhole(ref) }
-        var lacks = false
-        forEachAbsentPage(ref, need) { _, _, _ in lacks = true }
-        return lacks
+    /// The key's collection if pages of it are only on flash. The shard is locked.
+    private func partialCollection(_ ref: KeyRef) -> CollectionValue? {
+        let table = partition(ref).pointee.table
+        let index = table.find(ref.position.tag, ref.bytes)
+        guard index >= 0, let value = table.slot(at: index).record.collectionObject else { return nil }
+        return value.isPartial ? value : nil
     }
 
-    private func forEachAbsentPage(
-        _ ref: KeyRef, _ need: PageNeed, _ body: (CollectionValue, Paging, PagedHash.AbsentPage) -> Void
-    ) {
-        let part = partition(ref)
-        let index = part.pointee.table.find(ref.position.tag, ref.bytes)
-        guard index >= 0, let value = part.pointee.table.slot(at: index).record.collectionObject,
-            let paging = value.paging, paging.absent > 0
-        else { return }
-        value.withPages { pages in
-            switch need {
-            case .none: break
-            case .all: pages.forEachAbsentPage { body(value, paging, $0) }
-            case .elements(let elements, let step):
-                for number in stride(from: 0, to: elements.count, by: step) {
-                    if let page = pages.absentPage(of: elements[number]) { body(value, paging, page) }
-                }
-            case .scan(let cursor, let elements):
-                pages.forEachAbsentPage(fromCursor: cursor, elements: elements) { body(value, paging, $0) }
-            }
-        }
+    /// How many pages that are needed of a resident key are only on flash; one that is named twice counts twice. The
+    /// shard is locked.
+    public func absentPages(_ ref: KeyRef, _ need: PageNeed) -> Int {
+        if case .all = need { return partialCollection(ref)?.paging?.absent ?? 0 }
+        var count = 0
+        partialCollection(ref)?.forEachAbsentPage(need) { _ in count += 1 }
+        return count
     }
 
     // MARK: Faults
 
-    /// Whether a resident collection takes more than so many bytes with all its pages, some of which are only on flash.
-    /// The shard is locked.
-    private func isLarger(_ ref: KeyRef, than bytes: Int) -> Bool {
-        let part = partition(ref)
-        let index = part.pointee.table.find(ref.position.tag, ref.bytes)
-        guard index >= 0, let value = part.pointee.table.slot(at: index).record.collectionObject else { return false }
-        return value.isPartial && value.wholeBytes > bytes
-    }
-
     /// Asks for the pages that are needed of a resident key and only on flash to be read for `waiter` (nil: ahead of
-    /// need). The shard is locked. Appends the reads that are to be started. A collection of which all pages are needed
-    /// and which is larger than `most` is refused with `reason`.
+    /// need). The shard is locked. Appends the reads, also those that are under way already if `waiter` wants them,
+    /// until there are `limit`. A collection of which more than `most` bytes are needed at once has the call end with
+    /// the error reply `refusal`.
     public mutating func requestPages(
         _ ref: KeyRef, _ need: PageNeed, for waiter: FaultWaiter?, at time: Int64, most: Int = .max,
-        reason: String = "", into faults: inout [Fault]
+        refusal: String = "", limit: Int = .max, into faults: inout [Fault]
     ) {
-        if case .all = need, most < .max, isLarger(ref, than: most) {
-            waiter?.refuse(reason)
+        guard let value = partialCollection(ref), let paging = value.paging else { return }
+        if value.neededBytes(need) > most {
+            waiter?.refuse(refusal)
             return
         }
         let shard = store.shards + ref.position.shard
         var owner: PageOwner?
-        forEachAbsentPage(ref, need) { value, paging, page in
+        value.forEachAbsentPage(need) { page in
+            guard faults.count < limit else { return }
             let chain = Fault.chain(paging.collection, page)
             var fault = shard.pointee.faults[chain]
             while let here = fault {
                 if !here.hasLanded, !here.isStale, here.page == page, let owner = here.owner, owner.value === value,
                     owner.epoch == paging.epoch
                 {
-                    if let waiter { join(here, waiter) }
+                    guard let waiter else { return }
+                    join(here, waiter)
+                    faults.append(here)
                     return
                 }
                 fault = here.next
@@ -181,37 +160,37 @@ extension LockedKeyspace {
         }
     }
 
-    /// The partition and record of a collection that is still where it was. The shard is locked.
-    private func find(_ owner: PageOwner) -> (part: UnsafeMutablePointer<Partition>, record: Record)? {
+    /// The partition of a collection that is still where it was. The shard is locked.
+    private func find(_ owner: PageOwner) -> UnsafeMutablePointer<Partition>? {
         guard store.generations[owner.space] == owner.generation else { return nil }
         let part = partitions + (owner.space * Position.shardCount + owner.position.shard)
         let index = owner.key.withSlice { part.pointee.table.find(owner.position.tag, $0) }
         guard index >= 0 else { return nil }
-        let record = part.pointee.table.slot(at: index).record
-        guard record.collectionObject === owner.value, let paging = owner.value.paging,
-            paging.collection == owner.collection, paging.epoch == owner.epoch
+        guard part.pointee.table.slot(at: index).record.collectionObject === owner.value,
+            let paging = owner.value.paging, paging.collection == owner.collection, paging.epoch == owner.epoch
         else { return nil }
-        return (part, record)
+        return part
     }
 
     /// Lands the read of a page, as `land` does. The shard is locked. Returns whether it was installed.
     mutating func installPage(
-        _ fault: Fault, _ owner: PageOwner, _ page: PagedHash.AbsentPage, _ result: FaultResult
+        _ fault: Fault, _ owner: PageOwner, _ page: AbsentPage, _ result: FaultResult
     ) -> Bool {
-        guard let (part, _) = find(owner) else { return false }
+        guard let part = find(owner) else { return false }
         switch result {
         case .found(let bytes):
+            // It may have been cut off meanwhile.
+            guard owner.value.isAway(page) else { return false }
             let before = owner.value.memoryBytes
-            let isInstalled = owner.value.withPages { $0.isAway(page) && $0.install(page, bytes.slice) } ?? false
-            guard isInstalled else {
+            guard owner.value.install(page, bytes.slice) else {
                 fault.failure = "a page on flash is not in a known format"
                 return false
             }
-            if !owner.value.isPartial { part.pointee.partial -= 1 }
+            if let paging = owner.value.paging { countPartial(paging, part, paging.absent > 0) }
             account(owner.value.memoryBytes - before)
             return true
         case .missing:
-            fault.failure = "a page of the collection is not on flash"
+            if owner.value.isAway(page) { fault.failure = "a page of the collection is not on flash" }
             return false
         case .failed(let message):
             fault.failure = message
@@ -220,8 +199,8 @@ extension LockedKeyspace {
     }
 
     /// Calls need the page of a fault, which has been installed, or no longer. The shard is locked.
-    func pinPage(_ owner: PageOwner, _ page: PagedHash.AbsentPage, _ on: Bool) {
-        if find(owner) != nil { owner.value.withPages { $0.pin(page, by: on ? 1 : -1) } }
+    func pinPage(_ owner: PageOwner, _ page: AbsentPage, _ on: Bool) {
+        if find(owner) != nil { owner.value.pin(page, by: on ? 1 : -1) }
     }
 
     /// Nobody waits for the fault any more. The shard is locked.
@@ -234,6 +213,8 @@ extension LockedKeyspace {
     /// Pages in RAM at which a visit of the hand looks under the lock, and those that are away which it may pass.
     static var pagesPerVisit: Int { 64 }
     static var passedPerVisit: Int { 4_096 }
+    /// Deletes of pages that are no more, each of some dozens of nanoseconds.
+    static var buriedPerVisit: Int { 4_096 }
 
     /// Has the hand, if it has come to a collection whose pages go to flash one by one, go on among these, up to
     /// `pagesPerVisit` or `wantedBytes`. True: it has not been around, and stays.
@@ -249,24 +230,24 @@ extension LockedKeyspace {
         var name = ByteBuffer()
         var passed = 0
         while visit.pages < Self.pagesPerVisit, passed < Self.passedPerVisit, visit.leavingBytes < wantedBytes {
-            guard let look = value.withPages({ $0.turnHand(ignoringTouches: ignoringTouches) }) ?? nil else {
+            guard let look = value.turnHand(ignoringTouches: ignoringTouches) else {
                 issueBuried(value, owner, into: &sink)
                 return false
             }
+            if case .none = look {
+                passed += 1
+                continue
+            }
             visit.pages += 1
             switch look {
-            case .none:
-                visit.pages -= 1
-                passed += 1
+            case .none: break
             case .touched: visit.touchedPages += 1
             case .clean(let page): if dropsClean { visit.freed += dropPage(page, value, part) }
             case .changed(let page):
                 Self.name(page, owner, &name)
-                value.withPages { pages in
-                    pages.issue(page) { bytes in
-                        sink.putPage(owner, page, key: name.slice, value: bytes)
-                        visit.issuedBytes += bytes.count
-                    }
+                value.issue(page) { bytes in
+                    sink.putPage(owner, page, key: name.slice, value: bytes)
+                    visit.issuedBytes += bytes.count
                 }
                 visit.issued += 1
             }
@@ -294,7 +275,9 @@ extension LockedKeyspace {
         guard value.hasPages, record.residence.state == .dirty, value.expiries == nil,
             value.memoryBytes >= least
         else { return nil }
-        value.withPages { $0.startPaging(store.nextCollection()) }
+        let before = value.memoryBytes
+        value.startPaging(store.nextCollection())
+        account(value.memoryBytes - before)
         return value.paging.map { (value, $0) }
     }
 
@@ -306,15 +289,20 @@ extension LockedKeyspace {
 
     /// The collection goes as a whole again; what flash has of its pages is dead.
     private func stopPaging(_ value: CollectionValue, _ part: UnsafeMutablePointer<Partition>, _ shard: Int) {
-        if let paging = value.paging { bury(paging.collection, part, shard) }
-        value.withPages { $0.stopPaging() }
+        if let paging = value.paging {
+            countPartial(paging, part, false)
+            bury(paging.collection, part, shard)
+        }
+        let before = value.memoryBytes
+        value.stopPaging()
+        account(value.memoryBytes - before)
     }
 
     private func issueBuried<Sink: SpillSink & ~Copyable>(
         _ value: CollectionValue, _ owner: PageOwner, into sink: inout Sink
     ) {
-        var pages: [UInt32] = []
-        value.withPages { $0.issueBuried { pages.append($0) } }
+        var pages: [PageName] = []
+        value.paging?.issueBuried(most: Self.buriedPerVisit) { pages.append($0) }
         var name = ByteBuffer()
         for page in pages {
             Self.name(page, owner, &name)
@@ -322,14 +310,14 @@ extension LockedKeyspace {
         }
     }
 
-    private static func name(_ page: UInt32, _ owner: PageOwner, _ name: inout ByteBuffer) {
+    private static func name(_ page: PageName, _ owner: PageOwner, _ name: inout ByteBuffer) {
         name.removeAll()
         FlashKey.page(generation: owner.generation, collection: owner.collection, name: page, into: &name)
     }
 
-    private func dropPage(_ page: UInt32, _ value: CollectionValue, _ part: UnsafeMutablePointer<Partition>) -> Int {
-        if !value.isPartial { part.pointee.partial += 1 }
-        let freed = value.withPages { $0.drop(page) } ?? 0
+    private func dropPage(_ page: PageName, _ value: CollectionValue, _ part: UnsafeMutablePointer<Partition>) -> Int {
+        let freed = value.drop(page)
+        if let paging = value.paging { countPartial(paging, part, true) }
         account(-freed)
         Ledger.add(1, to: ledger.droppedPages)
         return freed
@@ -340,7 +328,7 @@ extension LockedKeyspace {
         _ value: CollectionValue, _ part: UnsafeMutablePointer<Partition>, wantedBytes: Int, _ freed: inout Int
     ) -> Bool {
         for _ in 0..<Self.pagesPerVisit where freed < wantedBytes {
-            guard let look = value.withPages({ $0.turnHand(ignoringTouches: false) }) ?? nil else { return true }
+            guard let look = value.turnHand(ignoringTouches: false) else { return true }
             if case .clean(let page) = look { freed += dropPage(page, value, part) }
         }
         return false
@@ -354,13 +342,12 @@ extension LockedKeyspace {
 
     /// The provider has answered a put or delete of a page: moves it on. With `drops`, a page that is clean now and
     /// untouched leaves RAM at once. Takes and releases the lock.
-    public mutating func complete(_ owner: PageOwner, page: UInt32, succeeded: Bool, drops: Bool) {
+    public mutating func complete(_ owner: PageOwner, page: PageName, succeeded: Bool, drops: Bool) {
         lock(owner.position.shard)
         defer { unlock(owner.position.shard) }
-        guard let (part, _) = find(owner) else { return }
-        owner.value.withPages { $0.complete(page, succeeded: succeeded) }
-        guard drops, owner.value.expiries == nil else { return }
-        guard owner.value.withPages({ $0.isDroppable(page) }) == true else { return }
+        guard let part = find(owner) else { return }
+        owner.value.complete(page, succeeded: succeeded)
+        guard drops, owner.value.expiries == nil, owner.value.isDroppable(page) else { return }
         _ = dropPage(page, owner.value, part)
     }
 
@@ -388,21 +375,26 @@ extension Record {
     /// Brings back the pages that are away from a record that is no keyspace's: a copy, or one just decoded. `read`
     /// gets each page's key on flash, and gives nil if it isn't there. False: a page is missing, or is not in the
     /// format. `checksPlaces`: or has elements of another page, which only who knows the hash can tell.
+    /// `visit`, unless nil, is told the elements of each page, which leaves RAM again.
     public func loadPages<E: Error>(
-        generation: UInt32, checksPlaces: Bool = true, _ read: (ByteSlice) throws(E) -> SharedBytes?
+        generation: UInt32, checksPlaces: Bool = true, visit: ((Int) -> Void)? = nil,
+        _ read: (ByteSlice) throws(E) -> SharedBytes?
     ) throws(E) -> Bool {
         guard let value = collectionObject, let paging = value.paging else { return true }
-        var absent: [PagedHash.AbsentPage] = []
-        value.withPages { $0.forEachAbsentPage { absent.append($0) } }
+        var absent: [AbsentPage] = []
+        value.forEachAbsentPage(.all) { absent.append($0) }
         var name = ByteBuffer()
         for page in absent {
             name.removeAll()
             FlashKey.page(generation: generation, collection: paging.collection, name: page.name, into: &name)
             guard let bytes = try read(name.slice),
-                value.withPages({ $0.install(page, bytes.slice, checksPlaces: checksPlaces) }) == true
+                value.install(page, bytes.slice, checksPlaces: checksPlaces)
             else { return false }
+            guard let visit else { continue }
+            visit(value.elements(of: page.name))
+            value.drop(page.name)
         }
-        value.withPages { $0.stopPaging() }
+        if visit == nil { value.stopPaging() }
         return true
     }
 }

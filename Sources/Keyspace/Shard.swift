@@ -29,6 +29,8 @@ public struct Partition {
     /// The slot at which the eviction hand stands, and the one of the expiry walk.
     var hand = 0
     var expiryHand = 0
+    /// The part of the records in RAM that are newcomers, about; see Generations.
+    var newcomers: Float = 1
 
     init() {}
 

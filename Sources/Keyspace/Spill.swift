@@ -5,10 +5,10 @@ import Values
 // copies what is to be written into a sink; Tiering writes the sink to the provider without any lock and comes back
 // with the outcome.
 //
-// Victims: a hand walks each table in slot order (hash order, so as good as random). A record that was touched since
-// the hand came by loses one of its touches (at most 3) and stays; one without is dropped if it is clean, issued if
-// it is dirty. New records and faulted-in ones start without a touch: a scan over cold keys displaces itself, not the
-// hot set.
+// Victims: a hand walks each table in slot order (hash order, so as good as random). What it meets is dropped if it is
+// clean, issued if it is dirty, or stays: see Generations.
+//
+// Rules of an operator may name keys that go sooner or later than that: see FlashRules.
 //
 // A record that is past due is deleted, never dropped or issued: its entry in the index by time may have been passed
 // and removed already, and nobody would look at the key again (see Tiering/ColdExpiry).
@@ -19,8 +19,8 @@ public protocol SpillSink: ~Copyable {
     mutating func delete(space: Int, key: ByteSlice)
     /// An index entry that goes with the put before it.
     mutating func putIndex(key: ByteSlice)
-    mutating func putPage(_ owner: PageOwner, _ page: UInt32, key: ByteSlice, value: ByteSlice)
-    mutating func deletePage(_ owner: PageOwner, _ page: UInt32, key: ByteSlice)
+    mutating func putPage(_ owner: PageOwner, _ page: PageName, key: ByteSlice, value: ByteSlice)
+    mutating func deletePage(_ owner: PageOwner, _ page: PageName, key: ByteSlice)
 }
 
 /// A key of which it must be found out whether it is on flash.
@@ -64,6 +64,8 @@ public struct HandVisit: Sendable {
     public var collectionBytes = 0
     /// Records that lost a touch, or were past due and are deleted.
     public var cooled = 0
+    /// Records that could have left, and were passed over, for those of the other generation go before them.
+    public var passed = 0
     /// Bytes that are free now, or will be when what was issued is on flash.
     public var leavingBytes: Int { freed + issuedBytes }
     /// Whether the visit brought anything nearer to leaving RAM.
@@ -77,18 +79,20 @@ extension LockedKeyspace {
     /// Lets the hand of one shard and space look at up to `slots` slots, at each once at most (a second look at a small
     /// table would take the touches of what was used a moment ago); stops when `wantedBytes` are freed or issued.
     /// Takes and releases the lock. `ignoringTouches`: nothing is spared (a flush of the cache, a shutdown);
-    /// `dropsClean`: else clean records stay.
+    /// `dropsClean`: else clean records stay; `sparesHot`: keys that a rule calls hot stay (see FlashRules).
     public mutating func turnHand<Sink: SpillSink & ~Copyable>(
         shard: Int, space: Int, slots: Int, wantedBytes: Int, ignoringTouches: Bool = false, dropsClean: Bool = true,
-        into sink: inout Sink
+        sparesHot: Bool = true, into sink: inout Sink
     ) -> HandVisit {
         var visit = HandVisit()
         var scratch = ByteBuffer()
+        let rules = ignoringTouches ? nil : store.flashRulesInForce
         lock(shard)
         defer { unlock(shard) }
         let part = partitions + (space * Position.shardCount + shard)
-        let generation = store.generations[space]
         let slots = min(slots, part.pointee.table.slotCount)
+        var met = Met(part)
+        defer { met.remember(part) }
         while visit.visited < slots, visit.leavingBytes < wantedBytes, part.pointee.table.count > 0 {
             if part.pointee.hand >= part.pointee.table.slotCount { part.pointee.hand = 0 }
             let index = part.pointee.hand
@@ -98,54 +102,103 @@ extension LockedKeyspace {
                 part.pointee.hand += 1
                 continue
             }
-            let record = slot.record
-            let residence = record.residence
-            if residence.isPinned, !(ignoringTouches && residence.state == .dirty) {
-                // A pinned record must not leave RAM; writing it (a shutdown writes all that is dirty) does no harm.
+            var policy = FlashRules.Policy.standard
+            if let rules, slot.record.residence.isLive { policy = rules.policy(of: slot.record.key) }
+            if policy == .hot, sparesHot {
                 part.pointee.hand += 1
-            } else if residence.state == .dirty || residence.state == .clean, isPastDue(record) {
-                // A tombstone stays at this index, or the slots behind move up: the next turn of the loop looks here
-                // again.
-                expire(Entry(record: record, partition: part, shard: shard, index: index))
-                visit.cooled += 1
-            } else if residence.state == .dirty || residence.state == .clean, hasDueMembers(record), !isHeld {
-                _ = trim(Entry(record: record, partition: part, shard: shard, index: index))
-                visit.cooled += 1
-            } else if residence.isLive,
-                staysAmongPages(
-                    of: record, part, Position(shard: shard, tag: slot.tag), space, wantedBytes: wantedBytes,
-                    ignoringTouches: ignoringTouches, dropsClean: dropsClean, &visit,
-                    into: &sink)
-            {
-                return visit
-            } else if residence.frequency > 0, !ignoringTouches, residence.isLive {
-                record.residence = residence.cooled()
-                visit.cooled += 1
+                continue
+            }
+            if !ignoringTouches, met.passesOver(slot.record), policy != .cold {
+                visit.passed += 1
                 part.pointee.hand += 1
-            } else if residence.state == .clean || residence.state == .absent {
-                if (dropsClean || residence.state == .absent) && pagesAllowDrop(record) {
-                    // The slots behind move up: the hand stays.
-                    visit.freed += drop(part, shard, index)
-                    visit.dropped += 1
-                } else {
-                    part.pointee.hand += 1
-                }
-            } else {
-                part.pointee.hand += 1
-                guard residence.state == .dirty else { continue }
-                let position = Position(shard: shard, tag: slot.tag)
-                if residence.isUnresolved {
-                    visit.unresolved.append(
-                        Unresolved(space: space, generation: generation, position: position, key: record.key.array))
-                    visit.issuedBytes += record.memoryBytes
-                } else {
-                    issue(record, space, generation, position, into: &sink, &scratch)
-                    visit.issued += 1
-                    visit.issuedBytes += record.memoryBytes
-                }
+                continue
+            }
+            let chosen = visit.dropped + visit.issued + visit.unresolved.count
+            let outcome = consider(
+                slot, index, part, shard, space, wantedBytes: wantedBytes,
+                ignoringTouches: ignoringTouches || policy == .cold, dropsClean: dropsClean, &visit, into: &sink,
+                &scratch)
+            if policy == .hot, visit.dropped + visit.issued + visit.unresolved.count > chosen {
+                Ledger.add(1, to: ledger.hotEvicted)
+            }
+            switch outcome {
+            case .next: part.pointee.hand += 1
+            case .again: break
+            case .stays: return visit
             }
         }
         return visit
+    }
+
+    /// What a hand does after it has looked at a slot.
+    enum HandStep {
+        case next
+        /// A record left or is a tombstone now: another one may stand at this index.
+        case again
+        /// It is among the pages of a collection.
+        case stays
+    }
+
+    /// Does what is to be done about the record in a slot: drops it, issues it, or takes one of its touches. The shard
+    /// is locked.
+    mutating func consider<Sink: SpillSink & ~Copyable>(
+        _ slot: Slot, _ index: Int, _ part: UnsafeMutablePointer<Partition>, _ shard: Int, _ space: Int,
+        wantedBytes: Int, ignoringTouches: Bool, dropsClean: Bool, _ visit: inout HandVisit, into sink: inout Sink,
+        _ scratch: inout ByteBuffer
+    ) -> HandStep {
+        let record = slot.record
+        let residence = record.residence
+        if residence.isPinned, !(ignoringTouches && residence.state == .dirty) {
+            // A pinned record must not leave RAM; writing it (a shutdown writes all that is dirty) does no harm.
+            return .next
+        }
+        let entry = Entry(record: record, partition: part, shard: shard, index: index)
+        if residence.state == .dirty || residence.state == .clean {
+            if isPastDue(record) {
+                // A tombstone stays at this index, or the slots behind move up.
+                expire(entry)
+                visit.cooled += 1
+                return .again
+            }
+            if hasDueMembers(record), !isHeld {
+                _ = trim(entry)
+                visit.cooled += 1
+                return .again
+            }
+        }
+        let position = Position(shard: shard, tag: slot.tag)
+        if residence.isLive,
+            staysAmongPages(
+                of: record, part, position, space, wantedBytes: wantedBytes, ignoringTouches: ignoringTouches,
+                dropsClean: dropsClean, &visit, into: &sink)
+        {
+            return .stays
+        }
+        if residence.frequency > 0, !ignoringTouches, residence.isLive {
+            cool(record)
+            visit.cooled += 1
+            return .next
+        }
+        switch residence.state {
+        case .clean, .absent:
+            guard dropsClean || residence.state == .absent, pagesAllowDrop(record) else { return .next }
+            // The slots behind move up.
+            visit.freed += drop(part, shard, index)
+            visit.dropped += 1
+            return .again
+        case .dirty:
+            let generation = store.generations[space]
+            visit.issuedBytes += record.memoryBytes
+            if residence.isUnresolved {
+                visit.unresolved.append(
+                    Unresolved(space: space, generation: generation, position: position, key: record.key.array))
+            } else {
+                issue(record, space, generation, position, into: &sink, &scratch)
+                visit.issued += 1
+            }
+            return .next
+        case .spilling, .superseded, .deleted, .doomed, .deleting: return .next
+        }
     }
 
     /// Lets the hands of one shard drop what is clean and untouched, without writing anything; what is dirty is passed
@@ -153,20 +206,24 @@ extension LockedKeyspace {
     /// releases the lock. Returns the bytes freed.
     public mutating func dropClean(shard: Int, slots: Int, wantedBytes: Int) -> Int {
         var freed = 0
+        let rules = store.flashRulesInForce
         lock(shard)
         defer { unlock(shard) }
         for space in 0..<store.databases where freed < wantedBytes {
             let part = partitions + (space * Position.shardCount + shard)
-            freed += dropClean(part, shard, slots, wantedBytes - freed)
+            freed += dropClean(part, shard, slots, wantedBytes - freed, rules)
         }
         return freed
     }
 
     private mutating func dropClean(
-        _ part: UnsafeMutablePointer<Partition>, _ shard: Int, _ slots: Int, _ wantedBytes: Int
+        _ part: UnsafeMutablePointer<Partition>, _ shard: Int, _ slots: Int, _ wantedBytes: Int, _ rules: FlashRules?
     ) -> Int {
         var freed = 0
+        let sparesHot = !store.takesHot.load(ordering: .relaxed)
         let slots = min(slots, part.pointee.table.slotCount)
+        var met = Met(part)
+        defer { met.remember(part) }
         for _ in 0..<slots where freed < wantedBytes && part.pointee.table.count > 0 {
             if part.pointee.hand >= part.pointee.table.slotCount { part.pointee.hand = 0 }
             let slot = part.pointee.table.slot(at: part.pointee.hand)
@@ -175,19 +232,30 @@ extension LockedKeyspace {
                 continue
             }
             let residence = slot.record.residence
+            var policy = FlashRules.Policy.standard
+            if let rules, residence.isLive { policy = rules.policy(of: slot.record.key) }
+            if policy == .hot, sparesHot {
+                part.pointee.hand += 1
+                continue
+            }
+            if met.passesOver(slot.record), policy != .cold {
+                part.pointee.hand += 1
+                continue
+            }
             if let value = slot.record.collectionObject, value.paging != nil, value.expiries == nil,
                 !dropCleanPages(value, part, wantedBytes: wantedBytes, &freed)
             {
                 return freed
             }
-            if residence.frequency > 0, residence.isLive {
-                slot.record.residence = residence.cooled()
+            if residence.frequency > 0, residence.isLive, policy != .cold {
+                cool(slot.record)
                 part.pointee.hand += 1
             } else if residence.state == .absent
                 || residence.state == .clean && !isPastDue(slot.record) && !hasDueMembers(slot.record)
                     && pagesAllowDrop(slot.record)
             {
                 // The slots behind move up: the hand stays.
+                if policy == .hot { Ledger.add(1, to: ledger.hotEvicted) }
                 freed += drop(part, shard, part.pointee.hand)
             } else {
                 part.pointee.hand += 1
@@ -402,8 +470,8 @@ extension LockedKeyspace {
             if residence.state == .deleted {
                 want(shard, Attention(tag: position.tag, space: UInt16(space)))
             }
-            guard drops, residence.state == .clean, residence.frequency == 0, !residence.isPinned,
-                pagesAllowDrop(record)
+            guard drops, residence.state == .clean, !residence.isPinned,
+                residence.frequency == 0 || store.flashRulesInForce?.policy(of: key) == .cold, pagesAllowDrop(record)
             else { return 0 }
             return drop(part, shard, index)
         }

@@ -1,4 +1,5 @@
 import Bytes
+import Keyspace
 import Platform
 
 /// Why a data directory can't be used.
@@ -51,6 +52,7 @@ public final class DataDirectory: Sendable {
     /// The provider's folder.
     public var providerPath: String { path + "/rocksdb" }
     private var sealPath: String { path + "/SEAL" }
+    private var warmUpPath: String { path + "/WARMUP" }
 
     /// Opens or makes the directory. `refusesUnsealed`: throw rather than set aside.
     public static func open(
@@ -138,6 +140,7 @@ public final class DataDirectory: Sendable {
     private func examine(refusesUnsealed: Bool) throws -> Opened {
         guard FileSystem.exists(providerPath) else {
             try FileSystem.remove(sealPath)
+            try FileSystem.remove(warmUpPath)
             return .new
         }
         switch try readSeal() {
@@ -147,6 +150,7 @@ public final class DataDirectory: Sendable {
             let target = Self.unused(providerPath + ".unsealed-\(Clock.unixMilliseconds() / 1_000)")
             try FileSystem.rename(providerPath, to: target)
             try FileSystem.remove(sealPath)
+            try FileSystem.remove(warmUpPath)
             try File(path, .directory).sync()
             return .setAside(target, reason: reason)
         }
@@ -179,6 +183,37 @@ public final class DataDirectory: Sendable {
         } catch {
             throw .system(error)
         }
+    }
+
+    /// Writes the list of hot keys, durably. `seed`: the placement's; `body` adds the keys.
+    /// Returns how many it has.
+    public func writeWarmUpList(
+        seed: (UInt64, UInt64), _ body: (inout WarmUpList.Writer) throws -> Void
+    ) throws -> Int {
+        let temporary = warmUpPath + ".new"
+        let keys: Int
+        do {
+            var writer = try WarmUpList.Writer(temporary, seed: seed)
+            try body(&writer)
+            try writer.finish()
+            keys = writer.keys
+        } catch {
+            // What is half written must not take the room that the seal may need.
+            try? FileSystem.remove(temporary)
+            throw error
+        }
+        try FileSystem.rename(temporary, to: warmUpPath)
+        try File(path, .directory).sync()
+        return keys
+    }
+
+    public func removeWarmUpList() throws(SystemError) { try FileSystem.remove(warmUpPath) }
+
+    /// Opens the list of hot keys of the data set whose placement has this seed; nil if there is none. Throws if it
+    /// can't be read or is damaged.
+    public func warmUpList(seed: (UInt64, UInt64)) throws -> HotKeyList? {
+        guard FileSystem.exists(warmUpPath) else { return nil }
+        return try WarmUpList.Reader(warmUpPath, seed: seed)?.list
     }
 
     private static func write(_ bytes: [UInt8], to path: String, in directory: String) throws(SystemError) {

@@ -7,6 +7,9 @@ public enum ErrorText {
     // MARK: Values and arguments
     public static let wrongType: StaticString = "WRONGTYPE Operation against a key holding the wrong kind of value"
     public static let syntax: StaticString = "ERR syntax error"
+    public static let noFlashTier: StaticString = "ERR this server has no flash tier"
+    public static let flashJobUnderWay: StaticString = "ERR that is under way already"
+    public static let noFlashJob: StaticString = "ERR that is not under way"
     public static let notInteger: StaticString = "ERR value is not an integer or out of range"
     public static let notFloat: StaticString = "ERR value is not a valid float"
     public static let notPositive: StaticString = "ERR value is out of range, must be positive"
@@ -62,10 +65,7 @@ public enum ErrorText {
         Array("EXECABORT Transaction discarded because of: ".utf8) + reason
     }
     public static let notInTransaction: StaticString = "ERR Command not allowed inside a transaction"
-    /// A reason with a code of its own stands for itself.
-    public static func readFailed(_ reason: String) -> String {
-        reason.hasPrefix("OOM ") ? reason : "ERR the flash tier failed to read: \(reason)"
-    }
+    public static func readFailed(_ reason: String) -> String { "ERR the flash tier failed to read: \(reason)" }
     public static let execWithoutMulti: StaticString = "ERR EXEC without MULTI"
     public static let discardWithoutMulti: StaticString = "ERR DISCARD without MULTI"
     public static let nestedMulti: StaticString = "ERR MULTI calls can not be nested"

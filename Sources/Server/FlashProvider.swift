@@ -39,6 +39,7 @@ enum FlashProvider {
             memtableBytes = UInt64(budget.memtables)
             compression = settings.flash.compression.rawValue
             directReads = settings.flash.directReads
+            ioLimitBytesPerSecond = UInt64(settings.flash.backgroundBytesPerSecond)
             userOptions = settings.flash.providerOptions
         }
     }

@@ -4,14 +4,15 @@ import Keyspace
 import Platform
 import RESP
 import Tiering
+import Values
 
 /// Locks the shards of a call's keys in ascending order and makes sure that they are resident.
 ///
 /// A key without a RAM entry in a partition with cold keys is unknown. Then the locks are given back, the tier's
 /// filter is asked without them, and after locking again a 'no' counts only if still nothing is known and no record
-/// has left the partition meanwhile. A 'maybe' ends in `.cold`: `requestFaults` then registers the call with the
-/// faults. A resident key of a large collection whose pages go to flash one by one may lack pages that the call needs:
-/// that ends in `.cold` too.
+/// has left the partition meanwhile. A 'maybe' ends in `.cold`: `read` then registers the call with the faults. A
+/// resident key of a large collection whose pages go to flash one by one may lack pages that the call needs: that ends
+/// in `.cold` too.
 ///
 /// One per loop; keeps its arrays.
 struct KeyPreparation: ~Copyable {
@@ -52,6 +53,8 @@ struct KeyPreparation: ~Copyable {
     private var ends: [Int] = []
     private var questions: [Question] = []
     private var missing: [Int] = []
+    /// After `.cold`: reads that bring what is missing. No more are looked for than a call may ask for at a time.
+    private(set) var wantedReads = 0
     private var scratch = ByteBuffer()
     /// The shard that is locked for a single key, or -1 where `shards` says it.
     private var single = -1
@@ -136,10 +139,22 @@ struct KeyPreparation: ~Copyable {
                 ConnectionCommands.selectedDatabase(arguments, databases: context.keyspace.store.databases) ?? database
         }
         for watch in transaction.watches { watched.append(watch.position.shard) }
+        widenPositionalNeeds(context)
         lockAll(&context)
         if tier != nil, case .cold = settle(&context) { return false }
         for index in 0..<context.keys.count { refs.append(context.keys[index]) }
         return true
+    }
+
+    /// Where an element stands is certain only until another command of the transaction has changed its list.
+    private mutating func widenPositionalNeeds(_ context: borrowing CommandContext) {
+        guard tier != nil, needs.contains(where: { $0.key.isPositional }) else { return }
+        var uses: [UInt32: Int] = [:]
+        for index in 0..<context.keys.count { uses[context.keys[index].position.bits, default: 0] += 1 }
+        for index in 0..<context.keys.count where needs[index].key.isPositional {
+            guard uses[context.keys[index].position.bits, default: 0] > 1 else { continue }
+            needs[index] = Need(key: .value, arguments: needs[index].arguments)
+        }
     }
 
     /// Makes the keys of one command of the transaction the context's.
@@ -265,11 +280,15 @@ struct KeyPreparation: ~Copyable {
         while true {
             questions.removeAll(keepingCapacity: true)
             missing.removeAll(keepingCapacity: true)
-            for index in 0..<context.keys.count where needs[index].key != .overwrite {
+            wantedReads = 0
+            let most = tier.readsAtOnce
+            for index in 0..<context.keys.count where needs[index].key != .overwrite && wantedReads < most {
                 let ref = context.keys[index]
                 if ref.isKnownAbsent || context.keyspace.isWhole(ref) { continue }
                 if context.keyspace.isResident(ref) {
-                    if context.keyspace.lacksPages(ref, needs[index].pages) { missing.append(index) }
+                    let pages = context.keyspace.absentPages(ref, needs[index].pages)
+                    if pages > 0 { missing.append(index) }
+                    wantedReads += pages
                     continue
                 }
                 questions.append(
@@ -279,12 +298,13 @@ struct KeyPreparation: ~Copyable {
             }
             if questions.isEmpty, missing.isEmpty { return .ready }
             release(&context)
-            for question in questions {
+            for question in questions where wantedReads < most {
                 let ref = context.keys[question.index]
                 if tier.mayBeOnFlash(
                     generation: question.generation, position: ref.position, key: ref.bytes, scratch: &scratch)
                 {
                     missing.append(question.index)
+                    wantedReads += 1
                 }
             }
             if !missing.isEmpty { return .cold }
@@ -323,21 +343,24 @@ struct KeyPreparation: ~Copyable {
         }
     }
 
-    /// After `.cold`: registers `call` with faults for all keys that are missing. Returns the reads to start. Without
-    /// locks before and after.
-    mutating func requestFaults(for call: FaultWaiter, _ context: inout CommandContext) -> [Fault] {
+    /// After `.cold`: registers `call` with faults for the keys that are missing, at most as many as there is room for.
+    /// The call is armed when they have landed; where there is no room, when there is some. Then it is to prepare
+    /// again. Without locks before and after.
+    mutating func read(for call: ReadWaiter, _ context: inout CommandContext) {
+        defer { single = -1 }
+        guard let tier, let room = tier.reserve(wantedReads, for: call) else { return }
         var faults: [Fault] = []
         let now = Clock.monotonicNanoseconds()
-        for index in missing {
+        for index in missing where faults.count < room.reads {
             let database = single >= 0 ? context.database : uses[index].database
-            request(context.keys[index], database, needs[index].pages, call, now, &context, &faults)
+            request(context.keys[index], database, needs[index].pages, call, now, room.reads, &context, &faults)
         }
-        single = -1
-        return faults
+        tier.submit(faults, room)
+        call.arm()
     }
 
     private func request(
-        _ ref: KeyRef, _ database: Int, _ pages: PageNeed, _ call: FaultWaiter?, _ now: Int64,
+        _ ref: KeyRef, _ database: Int, _ pages: PageNeed, _ call: FaultWaiter?, _ now: Int64, _ limit: Int,
         _ context: inout CommandContext, _ faults: inout [Fault]
     ) {
         context.keyspace.lock(ref.position.shard)
@@ -346,20 +369,22 @@ struct KeyPreparation: ~Copyable {
         if context.keyspace.isResident(current) {
             context.keyspace.requestPages(
                 current, pages, for: call, at: now, most: context.settings.growingBytes,
-                reason: ErrorText.collectionTooLargeAsAWhole, into: &faults)
+                refusal: ErrorText.collectionTooLargeAsAWhole, limit: limit, into: &faults)
         } else if let fault = context.keyspace.requestFault(current, for: call, at: now) {
             faults.append(fault)
         }
         context.keyspace.unlock(ref.position.shard)
     }
 
-    /// Has the cold keys of a call that can't run yet read ahead. Without locks before and after.
+    /// Requests the reads of what is cold of a call that can't run yet, as long as there are no more than `limit`.
+    /// Without locks before and after.
     mutating func prefetch(
-        _ entry: UnsafePointer<CommandIndex.Entry>, _ context: inout CommandContext, into faults: inout [Fault]
+        _ entry: UnsafePointer<CommandIndex.Entry>, _ context: inout CommandContext, limit: Int,
+        into faults: inout [Fault]
     ) {
         guard let tier, collect(entry, &context) else { return }
         let now = Clock.monotonicNanoseconds()
-        for index in 0..<context.keys.count where needs[index].key != .overwrite {
+        for index in 0..<context.keys.count where needs[index].key != .overwrite && faults.count < limit {
             let ref = context.keys[index]
             let database = uses[index].database
             let store = context.keyspace.store
@@ -375,8 +400,13 @@ struct KeyPreparation: ~Copyable {
                 || tier.mayBeOnFlash(
                     generation: generation, position: ref.position, key: ref.bytes, scratch: &scratch)
             {
-                request(ref, database, needs[index].pages, nil, now, &context, &faults)
+                request(ref, database, needs[index].pages, nil, now, limit, &context, &faults)
             }
         }
     }
+}
+
+extension FaultWaiter {
+    /// The error reply to the call; nil if it can run.
+    var errorText: String? { refusal ?? firstFailure.map { ErrorText.readFailed($0) } }
 }

@@ -241,10 +241,7 @@ final class LoopWorker: @unchecked Sendable {
                 body(&context.pointee)
                 return true
             case .cold:
-                let call = park(session, .keys)
-                let faults = preparation.pointee.requestFaults(for: call, &context.pointee)
-                tier?.submit(faults)
-                call.arm()
+                preparation.pointee.read(for: park(session, .keys), &context.pointee)
                 return false
             }
             guard runLocked(session, entry, body) else { return false }
@@ -277,19 +274,22 @@ final class LoopWorker: @unchecked Sendable {
     /// Makes the object that the call waits with; a call that was parked before gives up what it had.
     func park(_ session: ClientSession, _ reason: ParkedCall.Reason) -> ParkedCall {
         let earlier = session.parked
+        let goesOn = reason == .keys && earlier?.reason == .keys
         let call = ParkedCall(
             session, reason, since: earlier?.since ?? Clock.monotonicNanoseconds(),
-            attempts: (earlier?.attempts ?? 0) + 1)
+            attempts: (earlier?.attempts ?? 0) + (goesOn ? 0 : 1))
         if let earlier {
+            if goesOn { call.room = earlier.room.take() }
             if earlier.reason == .keys { noteResumed(earlier) }
             call.answer = earlier.answer
             if let late = context.pointee.late ?? earlier.late {
                 // It needs all its keys at the same time: what it has got stays.
                 call.late = late
                 call.inherit(earlier)
-            } else if reason == .keys, earlier.reason == .keys {
-                // Of keys that were there when it was parked one has left RAM meanwhile. If what has come were given
-                // up, large values could push each other out by turns.
+            } else if goesOn {
+                // What it has asked for was a portion of what it needs; or of keys that were there when it was parked
+                // one has left RAM meanwhile. If what has come were given up, it could be pushed out by what comes, by
+                // turns.
                 call.inherit(earlier)
             } else if !earlier.faults.isEmpty {
                 context.pointee.keyspace.release(earlier.faults)
@@ -332,6 +332,7 @@ final class LoopWorker: @unchecked Sendable {
         if session.blocked != nil { unblock(session) }
         if call.reason == .pause { core.pause.forget(call) }
         if call.reason == .exclusive { core.gate.forget(call) }
+        if call.reason == .keys { tier?.forget(call) }
         context.pointee.keyspace.abandon(call)
     }
 
@@ -379,8 +380,8 @@ final class LoopWorker: @unchecked Sendable {
         return false
     }
 
-    /// Requests behind a parked one whose keys are read meanwhile: as many as the device serves at once, so that one
-    /// connection's backlog neither holds up its loop nor fills the queue ahead of the others'.
+    /// Requests behind a parked one whose keys are read meanwhile, and reads for them: as many as the device serves at
+    /// once, so that one connection's backlog neither holds up its loop nor fills the queue.
     private static let aheadRequests = 64
 
     /// The request `parked` can't run yet: has the cold keys of those behind it read meanwhile, each once.
@@ -391,14 +392,17 @@ final class LoopWorker: @unchecked Sendable {
         let last = min(batch.pointee.count, parked + 1 + Self.aheadRequests)
         let first = parked + max(1, session.readAhead)
         guard first < last else { return }
-        session.readAhead = last - parked
+        guard let room = tier.reserveAhead(Self.aheadRequests) else { return }
         var faults: [Fault] = []
-        for number in first..<last {
+        var number = first
+        while number < last, faults.count < room.reads {
             let arguments = batch.pointee.arguments(of: number)
+            number += 1
             guard let entry = index.find(arguments[0]), entry.pointee.shape != .none else { continue }
             context.pointee.arguments = arguments
-            preparation.pointee.prefetch(entry, &context.pointee, into: &faults)
+            preparation.pointee.prefetch(entry, &context.pointee, limit: room.reads, into: &faults)
         }
-        tier.submit(faults)
+        session.readAhead = number - parked
+        tier.submit(faults, room)
     }
 }

@@ -2,11 +2,12 @@ import Commands
 import Frontend
 import Keyspace
 import Synchronization
+import Tiering
 
 /// A call that can't run yet. Its bytes stay in its connection's query buffer; when what it waits for is there, the
 /// connection's loop parses and runs it again from the top.
-final class ParkedCall: FaultWaiter, @unchecked Sendable {
-    // @unchecked: as FaultWaiter; `answer` is written before `ready`, read after the resume that `ready` causes.
+final class ParkedCall: ReadWaiter, @unchecked Sendable {
+    // @unchecked: as ReadWaiter; `answer` is written before `ready`, read after the resume that `ready` causes.
 
     enum Reason: Equatable, Sendable {
         case keys
@@ -39,7 +40,7 @@ final class ParkedCall: FaultWaiter, @unchecked Sendable {
     var answer: BackgroundAnswer?
     /// The keys that its body has asked for.
     var late: LateKeys?
-    /// How often the call has been parked.
+    /// How often the call has been parked, all portions of its keys together once.
     let attempts: Int
 
     /// `since`: when the call was parked first; restarts inherit it.

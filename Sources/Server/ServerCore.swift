@@ -160,6 +160,8 @@ public final class ServerCore: @unchecked Sendable {
         control.start(2)
         remote.start(4)
         tier?.start()
+        tier?.upkeep.report(to: log)
+        warmUp(settings)
         maintenance.start()
         _ = Reaper.shared
         startupMemory.store(memoryReading().allocated, ordering: .relaxed)
@@ -264,6 +266,8 @@ public final class ServerCore: @unchecked Sendable {
             samples: settings.maxMemorySamples, tenacity: settings.evictionTenacity)
         tier?.update { $0.apply(settings) }
         if let tier {
+            store.setFlashRules(FlashRules(settings.flash.policies))
+            if settings.flash.warmUpKeys == 0 { tier.warmUp.end() }
             // Half of the room: else a collection that is read in leaves no other record any, and from all of it on
             // no call that needs memory would ever find some.
             commandSettings.withLock { $0.growingBytes = tier.recordLimit / 2 }

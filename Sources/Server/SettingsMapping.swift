@@ -122,8 +122,25 @@ extension TierSettings {
             budget = MemoryBudget(settings, maxMemory: settings.maxMemoryBytes)
             budget.hotLimit = hotLimit
         }
+        queueLength = settings.flash.faultQueueLength
         maximumStorageBytes = settings.flash.maxStorageBytes
+        diskReserveBytes = settings.flash.diskReserveBytes
         storagePolicy = settings.maxMemoryPolicy.storagePolicy
+        upkeepBytesPerSecond = settings.flash.backgroundBytesPerSecond
+        warmUpKeysPerSecond = settings.flash.warmUpKeysPerSecond
+    }
+}
+
+extension FlashRules {
+    init(_ policies: [FlashPolicy]) {
+        self.init(
+            policies.map { policy in
+                switch policy.temperature {
+                case .hot: (policy.pattern, .hot)
+                case .cold: (policy.pattern, .cold)
+                case .standard: (policy.pattern, .standard)
+                }
+            })
     }
 }
 

@@ -86,9 +86,14 @@ final class ShutdownCoordinator: @unchecked Sendable {
         tier.coldExpiry.isEnabled.store(false, ordering: .relaxed)
         core.waitForLoops()
         core.gate.waitUntilIdle()
+        tier.warmUp.stop()
+        tier.upkeep.stop()
+        // What is to be flushed is all that is left to be done.
+        tier.provider.limitUpkeep(bytesPerSecond: 0)
     }
 
     private func resumeClients(_ tier: Tier) {
+        tier.update { _ in }
         core.isActiveExpiryEnabled.store(true, ordering: .relaxed)
         tier.coldExpiry.isEnabled.store(true, ordering: .relaxed)
         core.pause.end(.shutdown)
@@ -122,6 +127,7 @@ final class ShutdownCoordinator: @unchecked Sendable {
         core.store.unlockAll()
         guard let seal else { return false }
         try tier.provider.flush()
+        core.noteHotKeys(tier, directory, seed: seal.seed)
         try directory.seal(seal)
         return true
     }

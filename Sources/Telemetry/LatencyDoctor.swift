@@ -61,7 +61,7 @@ extension LatencyMonitor {
         case "expire-cycle", "expire-del", "eviction-del": return [.smallerKeys]
         case "eviction-cycle": return [.gentlerEviction]
         case let name where name.hasPrefix("aof-") || name.hasPrefix("rdb-"): return [.fasterDisk, .quieterDisk]
-        case "flash-queue": return [.moreReaders, .fasterDisk, .quieterDisk]
+        case "flash-queue", "flash-queue-many", "flash-queue-ahead": return [.moreReaders, .fasterDisk, .quieterDisk]
         case "flash-install": return [.quieterLoops, .smallerKeys]
         case "flash-resume": return [.readSlowLog, .quieterLoops, .smallerKeys]
         case let name where name.hasPrefix("flash-") || name.hasPrefix("checkpoint"):

@@ -101,8 +101,9 @@ public final class ColdExpiry: Sendable {
             let fault =
                 isCurrent && !keyspace.isResident(ref)
                 ? keyspace.requestFault(ref, for: nil, at: Clock.monotonicNanoseconds()) : nil
+            if let fault { tier.claim(fault) }
             keyspace.unlock(position.shard)
-            if let fault { try land(fault, name.slice, &keyspace) }
+            if let fault { try tier.readNow(fault, name.slice, &keyspace) }
         }
         // In RAM by now, unless somebody else has it under way: looking at a past-due key deletes it.
         keyspace.lock(position.shard)
@@ -112,24 +113,6 @@ public final class ColdExpiry: Sendable {
         let isResident = keyspace.isResident(ref)
         _ = keyspace.peek(ref)
         return isResident
-    }
-
-    /// Reads for a fault and lands it, whatever the outcome: calls may have joined it, and would wait for ever.
-    private func land(
-        _ fault: Fault, _ name: ByteSlice, _ keyspace: inout LockedKeyspace
-    ) throws(StorageError) {
-        let result: ReadResult
-        do {
-            result = try tier.readUntilServed(name)
-        } catch {
-            keyspace.land(fault, .failed(error.message))
-            throw error
-        }
-        if case .found(let bytes) = result {
-            keyspace.land(fault, .found(bytes))
-        } else {
-            keyspace.land(fault, .missing)
-        }
     }
 }
 

@@ -6,46 +6,28 @@ import Synchronization
 
 /// The threads that read what parked calls miss.
 ///
-/// One queue, first come, first served. A thread takes a fair part of what is queued at a time, so that under load
-/// few wake-ups are paid, and reads key by key: each result lands as soon as it is there. The device's parallelism is
-/// the number of threads (Debian's RocksDB has no asynchronous reads).
+/// A thread takes a fair part of what is queued at a time (see FaultQueue for what comes first), so that under load few
+/// wake-ups are paid, and reads key by key: each result lands as soon as it is there. The device's parallelism is the
+/// number of threads (Debian's RocksDB has no asynchronous reads).
 final class FaultIn: @unchecked Sendable {
     // @unchecked: the queue is a monitor, counters are atomic, `threads` is written by start and stop only.
-    private struct Queue {
-        var faults: [Fault] = []
-        var head = 0
-        var idle = 0
-        var stopping = false
-        var count: Int { faults.count - head }
-
-        mutating func takeShare(of threads: Int) -> [Fault] {
-            let share = max(1, min(8, count / threads))
-            let batch = Array(faults[head..<head + share])
-            head += share
-            if head == faults.count {
-                faults.removeAll(keepingCapacity: true)
-                head = 0
-            } else if head > 1024, head > faults.count / 2 {
-                faults.removeFirst(head)
-                head = 0
-            }
-            return batch
-        }
-    }
-
     private let tier: Tier
-    private let queue = Monitor(Queue())
+    private let queue: Monitor<FaultQueue>
     private var threads: [Thread] = []
     private let threadCount: Int
+    /// The most reads that a call gets room for at a time.
+    let portion: Atomic<Int>
 
     let requested = Atomic<Int>(0)
     let found = Atomic<Int>(0)
     let missing = Atomic<Int>(0)
     let failed = Atomic<Int>(0)
 
-    init(tier: Tier, threads: Int) {
+    init(tier: Tier, threads: Int, queueLength: Int) {
         self.tier = tier
         threadCount = max(threads, 1)
+        queue = Monitor(FaultQueue(limit: queueLength))
+        portion = Atomic(FaultQueue.portion(ofLimit: queueLength))
     }
 
     func start() {
@@ -53,34 +35,82 @@ final class FaultIn: @unchecked Sendable {
     }
 
     /// Ends the threads after the reads that are under way; what is queued lands as failed, for with a slow device it
-    /// would keep the process from ending, and nobody is left to want it.
+    /// would keep the process from ending, and nobody is left to want it. Who waits for room asks in vain.
     func stop() {
-        let abandoned = queue.withLock { queue in
-            queue.stopping = true
-            let rest = Array(queue.faults[queue.head...])
-            queue.faults = []
-            queue.head = 0
-            return rest
-        }
+        let (abandoned, grants) = queue.withLock { queue in (queue.stop(), queue.takeGrants()) }
         queue.wakeAll()
         for thread in threads { thread.join() }
         threads = []
-        if abandoned.isEmpty { return }
-        var keyspace = LockedKeyspace(store: tier.store, ledger: tier.store.makeLedger())
-        for fault in abandoned { keyspace.land(fault, .failed("the server is shutting down")) }
+        give(grants)
+        refuse(abandoned)
     }
 
-    var queuedCount: Int { queue.withLock { $0.count } }
+    private func refuse(_ faults: [Fault]) {
+        if faults.isEmpty { return }
+        var keyspace = LockedKeyspace(store: tier.store, ledger: tier.store.makeLedger())
+        for fault in faults { keyspace.land(fault, .failed("the server is shutting down")) }
+    }
 
-    func submit(_ faults: [Fault]) {
-        guard !faults.isEmpty else { return }
-        requested.add(faults.count, ordering: .relaxed)
-        let wakes = queue.withLock { queue in
-            queue.faults += faults
-            return min(queue.idle, faults.count)
+    var counts: FaultQueueCounts { queue.withLock { $0.counts } }
+
+    // MARK: Requests
+
+    func setLength(_ length: Int) {
+        portion.store(FaultQueue.portion(ofLimit: length), ordering: .relaxed)
+        give(
+            queue.withLock { queue in
+                if length != queue.limit { queue.setLimit(length) }
+                return queue.takeGrants()
+            })
+    }
+
+    /// Room for the next reads of a call; nil: it waits for some, and is armed when it has got it.
+    func reserve(_ wanted: Int, for waiter: ReadWaiter) -> ReadRoom? {
+        if let room = waiter.room.take() { return room }
+        guard let grant = queue.withLock({ $0.reserve(wanted, for: waiter) }) else { return nil }
+        return ReadRoom(grant.line, grant.reads, self)
+    }
+
+    func reserveAhead(_ wanted: Int) -> ReadRoom? {
+        let reads = queue.withLock { $0.reserveAhead(wanted) }
+        return reads > 0 ? ReadRoom(.ahead, reads, self) : nil
+    }
+
+    func giveBack(_ reads: Int, _ line: FaultLine) {
+        give(
+            queue.withLock { queue in
+                queue.giveBack(reads, line)
+                return queue.takeGrants()
+            })
+    }
+
+    func forget(_ waiter: ReadWaiter) { queue.withLock { $0.forget(waiter) } }
+
+    private func give(_ grants: [FaultQueue.Grant]) {
+        for grant in grants {
+            grant.waiter.room = ReadRoom(grant.line, grant.reads, self)
+            grant.waiter.arm()
+        }
+    }
+
+    /// See `Tier.submit`.
+    func submit(_ faults: [Fault], _ room: consuming ReadRoom) {
+        var room = room
+        let (line, reserved) = (room.line, room.reads)
+        room.use()
+        let (queued, refused, wakes, grants) = queue.withLock { queue in
+            let (queued, refused) = queue.submit(faults, line, reserved: reserved)
+            return (queued, refused, min(queue.idle, queued), queue.takeGrants())
         }
         for _ in 0..<wakes { queue.wakeOne() }
+        if queued > 0 { requested.add(queued, ordering: .relaxed) }
+        give(grants)
+        refuse(refused)
     }
+
+    func claim(_ fault: Fault) -> Bool { queue.withLock { $0.claim(fault) } }
+
+    // MARK: Reading
 
     private func run() {
         // Hundreds of these threads may be woken in a moment; who reads what is in RAM must not queue behind them for
@@ -120,15 +150,21 @@ final class FaultIn: @unchecked Sendable {
     /// Waits for faults and takes a fair part of them; empty when the threads are to end.
     private func take() -> [Fault] {
         var isCountedIdle = false
+        var grants: [FaultQueue.Grant] = []
         let batch = queue.wait { [threadCount] queue -> [Fault]? in
             if isCountedIdle { queue.idle -= 1 }
             isCountedIdle = false
-            if queue.count > 0 { return queue.takeShare(of: threadCount) }
-            if queue.stopping { return [] }
+            if queue.count > 0 {
+                let batch = queue.take(threads: threadCount)
+                grants = queue.takeGrants()
+                return batch
+            }
+            if queue.isStopping { return [] }
             queue.idle += 1
             isCountedIdle = true
             return nil
         }
+        give(grants)
         return batch ?? []
     }
 
@@ -138,7 +174,7 @@ final class FaultIn: @unchecked Sendable {
         scratch.removeAll()
         fault.appendName(to: &scratch)
         let begun = Clock.monotonicNanoseconds()
-        recorder.record(.queue, nanoseconds: begun - fault.requestedAt)
+        recorder.record(FaultStage(queuedIn: fault), nanoseconds: begun - fault.requestedAt)
         let result: FaultResult
         do {
             switch try tier.readUntilServed(scratch.slice) {

@@ -1,9 +1,13 @@
+import Keyspace
 import Telemetry
 
 /// What the time of a miss goes to, in this order.
 public enum FaultStage: Int, CaseIterable, Sendable {
-    /// From the request until one of `FaultIn`'s threads turns to it.
+    /// From the request until one of `FaultIn`'s threads turns to it: where a call asks for few reads at a time, where
+    /// for many, and where nobody waits yet (the lines of FaultQueue).
     case queue
+    case queueMany
+    case queueAhead
     /// The provider's answer, with the pauses if it throttles.
     case read
     /// Landing: the shard's lock, the decoding, the table.
@@ -12,14 +16,39 @@ public enum FaultStage: Int, CaseIterable, Sendable {
     /// a call was parked for keys, where the others are counted for each key that was read.
     case resume
 
+    /// In the names of INFO's fields.
+    public var name: StaticString {
+        switch self {
+        case .queue: "queue"
+        case .queueMany: "queue_many"
+        case .queueAhead: "queue_ahead"
+        case .read: "read"
+        case .install: "install"
+        case .resume: "resume"
+        }
+    }
+
     /// As an event of LATENCY.
     public var event: StaticString {
         switch self {
         case .queue: "flash-queue"
+        case .queueMany: "flash-queue-many"
+        case .queueAhead: "flash-queue-ahead"
         case .read: "flash-read"
         case .install: "flash-install"
         case .resume: "flash-resume"
         }
+    }
+
+    /// The stage of a fault that has been taken out of the queue.
+    init(queuedIn fault: Fault) {
+        self =
+            switch FaultLine(rawValue: fault.place.line) {
+            case .few: .queue
+            case .many: .queueMany
+            case .ahead: .queueAhead
+            case nil: preconditionFailure("there is no line \(fault.place.line)")
+            }
     }
 }
 

@@ -14,7 +14,7 @@ struct SpillPass: ~Copyable {
         enum Subject {
             case record(space: Int)
             case index
-            case page(PageOwner, UInt32)
+            case page(PageOwner, PageName)
             case dead(DeadCollection, shard: Int)
         }
 
@@ -36,12 +36,12 @@ struct SpillPass: ~Copyable {
             subjects.append(.index)
         }
 
-        mutating func putPage(_ owner: PageOwner, _ page: UInt32, key: ByteSlice, value: ByteSlice) {
+        mutating func putPage(_ owner: PageOwner, _ page: PageName, key: ByteSlice, value: ByteSlice) {
             batch.put(key: key, value: value)
             subjects.append(.page(owner, page))
         }
 
-        mutating func deletePage(_ owner: PageOwner, _ page: UInt32, key: ByteSlice) {
+        mutating func deletePage(_ owner: PageOwner, _ page: PageName, key: ByteSlice) {
             batch.delete(key: key)
             subjects.append(.page(owner, page))
         }
@@ -91,16 +91,29 @@ struct SpillPass: ~Copyable {
     /// Lets the hand of one shard go on for a visit. Returns the bytes that are free now or will be when the batch is
     /// written, and how many slots were looked at.
     mutating func visit(
-        shard: Int, space: Int, wantedBytes: Int, ignoringTouches: Bool, slots: Int = slotsPerVisit
+        shard: Int, space: Int, wantedBytes: Int, ignoringTouches: Bool, sparesHot: Bool = true,
+        slots: Int = slotsPerVisit
     ) throws(StorageError) -> HandVisit {
         let visit = keyspace.turnHand(
             shard: shard, space: space, slots: slots, wantedBytes: wantedBytes,
-            ignoringTouches: ignoringTouches, dropsClean: drops, into: &sink)
+            ignoringTouches: ignoringTouches, dropsClean: drops, sparesHot: sparesHot, into: &sink)
         pendingBytes += visit.issuedBytes
         if visit.pages > 0 || visit.collectionBytes > 0 { hasSeenPages = true }
         try resolve(visit.unresolved, thenIssue: true)
         if sink.batch.byteCount >= Self.batchBytes { try write() }
         return visit
+    }
+
+    /// Has keys that a rule calls cold leave RAM, from a tag of one table on. Returns how many
+    /// such keys there were, and where to go on.
+    mutating func sweep(
+        shard: Int, space: Int, from tag: UInt32, slots: Int
+    ) throws(StorageError) -> (seen: Int, next: UInt32?) {
+        let (visit, seen, next) = keyspace.sweepCold(shard: shard, space: space, from: tag, slots: slots, into: &sink)
+        pendingBytes += visit.issuedBytes
+        try resolve(visit.unresolved, thenIssue: true)
+        if sink.batch.byteCount >= Self.batchBytes { try write() }
+        return (seen, next)
     }
 
     /// Lets the hand of one shard go around once, sparing nothing; the lock is held for a bounded part of it at a time.

@@ -5,10 +5,13 @@ import Storage
 /// The thread that keeps records below their budget.
 ///
 /// It wakes when somebody has allocated past the high watermark, and every 20 ms to attend to tombstones. Shards take
-/// turns, a few slots each, so that all age alike. When the provider has failed, whether or not there was anything to
-/// write, nothing is dropped, and it tries again, soon at first, then three times a second, asking the provider to
-/// resume. Writers are told why when the first such attempt has not helped: many a failure is over with it (a
-/// compaction that found no room, whose output has been removed), and until then they wait only if they need memory.
+/// turns, a few slots each, so that all age alike. Keys that rules call cold it sends away with each wake-up
+/// (`ColdSweep`), those that they call hot only when there is nothing else.
+///
+/// When the provider has failed, whether or not there was anything to write, nothing is dropped, and it tries again,
+/// soon at first, then three times a second, asking the provider to resume. Writers are told why when the first such
+/// attempt has not helped: many a failure is over with it (a compaction that found no room, whose output has been
+/// removed), and until then they wait only if they need memory.
 final class Spiller: Sendable {
     private let tier: Tier
     private let thread = RecurringThread(name: "spiller")
@@ -57,7 +60,7 @@ final class Spiller: Sendable {
     private struct Round: ~Copyable {
         let tier: Tier
         var pass: SpillPass
-        var attended = 0
+        var sweep = ColdSweep()
 
         init(tier: Tier) {
             self.tier = tier
@@ -68,28 +71,42 @@ final class Spiller: Sendable {
             pass.setTime(Clock.unixMilliseconds())
             try tier.writing.withLock { (_) throws(StorageError) in
                 try spill()
+                try sweep.run(tier, &pass)
                 try attend()
                 try pass.write()
             }
         }
 
-        /// Frees memory down to the low watermark.
+        /// Frees memory down to the low watermark: without keys that a rule calls hot, and with them if that finds
+        /// next to nothing else.
         private mutating func spill() throws(StorageError) {
+            guard tier.store.memoryBytes > tier.budget.highWatermark else { return }
+            var takesHot = false
+            if try spill(sparingHot: true), tier.store.flashRulesInForce?.hasHot == true {
+                // What is in the batch leaves before any of those.
+                try pass.write()
+                takesHot = tier.store.memoryBytes > tier.budget.highWatermark
+            }
+            tier.store.takesHot.store(takesHot, ordering: .relaxed)
+            if takesHot { _ = try spill(sparingHot: false) }
+        }
+
+        /// Returns true if a full turn came upon nothing that could leave.
+        private mutating func spill(sparingHot: Bool) throws(StorageError) -> Bool {
             let budget = tier.budget
-            guard tier.store.memoryBytes > budget.highWatermark else { return }
             let spaces = tier.store.spacesInUse()
             // Shards in a row where nothing could be done (all that is left is pinned, say): one full turn of that is
             // enough.
             var fruitless = 0
             // Bounded, so that tombstones get their turn; who still is above the watermark calls again.
             for _ in 0..<Position.shardCount * 32 {
-                if fruitless == Position.shardCount { return }
+                if fruitless == Position.shardCount { return true }
                 var excess = tier.store.memoryBytes - pass.pendingBytes - budget.lowWatermark
                 if excess <= 0 {
                     try pass.write()
                     tier.evaluate()
                     excess = tier.store.memoryBytes - budget.lowWatermark
-                    if excess <= 0 { return }
+                    if excess <= 0 { return false }
                 }
                 // A share for each shard, so that all age alike; at least a few records.
                 let wanted = max(4_096, excess / Position.shardCount)
@@ -97,8 +114,10 @@ final class Spiller: Sendable {
                 fruitless += 1
                 for space in spaces {
                     var visit = try pass.visit(
-                        shard: shard, space: space, wantedBytes: wanted, ignoringTouches: false)
-                    if visit.hadEffect { fruitless = 0 }
+                        shard: shard, space: space, wantedBytes: wanted, ignoringTouches: false,
+                        sparesHot: sparingHot)
+                    // Who was passed over is taken when the hand has met none of the others for some visits.
+                    if visit.hadEffect || visit.passed > 0 { fruitless = 0 }
                     if visit.collectionBytes == 0 { continue }
                     // A shard with a large collection has more than a shard's share to give. Lock by lock, so that its
                     // calls come in between.
@@ -106,11 +125,13 @@ final class Spiller: Sendable {
                     var share = Int(Double(excess) * min(1, part)) - visit.leavingBytes
                     while visit.collectionBytes > 0, visit.hadEffect, share > 0 {
                         visit = try pass.visit(
-                            shard: shard, space: space, wantedBytes: share, ignoringTouches: false)
+                            shard: shard, space: space, wantedBytes: share, ignoringTouches: false,
+                            sparesHot: sparingHot)
                         share -= visit.leavingBytes
                     }
                 }
             }
+            return false
         }
 
         /// Tombstones and open counts, a few per shard.

@@ -5,7 +5,8 @@ import Storage
 import Synchronization
 import Values
 
-/// The thread that keeps the provider's size on disk below `maxstorage`, and has written anew what flushes left.
+/// The thread that keeps the provider's size on disk below `maxstorage`, and so that `flash-disk-reserve` stays free
+/// (whichever comes first is the limit), has written anew what flushes left, and gets space back after mass deletes.
 ///
 /// It looks ten times a second. Above the limit writes are refused (`noeviction`), or keys are deleted: from nine
 /// tenths of the limit on (so that writers are met only by the last tenth) until what is left would fit into eight.
@@ -24,25 +25,68 @@ final class StorageLimit: Sendable {
     private static let pauseNanoseconds: Int64 = 100_000_000
     /// Everything is compacted this often at most.
     private static let compactionNanoseconds: Int64 = 2_000_000_000
+    /// Whether deleted data is to be got rid of is asked this often, and it is this often at most.
+    private static let reclaimLookNanoseconds: Int64 = 2_000_000_000
+    private static let reclaimNanoseconds: Int64 = 30_000_000_000
+    /// Below, deleted data may stay until compactions meet it.
+    private static let leastReclaimedBytes = 8 << 20
     /// What flushes have left is written anew this often at most.
     private static let rewriteNanoseconds: Int64 = 1_000_000_000
 
     init(tier: Tier) { self.tier = tier }
 
     func start() { thread.start { [self] in run() } }
-    func stop() { thread.stop() }
+    func stop() {
+        // One of everything takes long.
+        tier.provider.cancelCompactions(true)
+        thread.stop()
+        tier.provider.cancelCompactions(false)
+    }
+
+    /// How large the provider may become.
+    struct Bound {
+        enum Kind: Equatable {
+            case storage, reserve
+
+            /// The error reply to writes.
+            var refusal: String {
+                switch self {
+                case .storage: "OOM command not allowed when used storage > 'maxstorage'."
+                case .reserve: "OOM command not allowed when free disk space < 'flash-disk-reserve'."
+                }
+            }
+        }
+
+        /// Bytes; `.max`: as large as it likes.
+        var bytes = Int.max
+        var kind = Kind.storage
+
+        init(_ settings: TierSettings, _ statistics: StorageStatistics) {
+            if settings.maximumStorageBytes > 0 { bytes = settings.maximumStorageBytes }
+            guard settings.diskReserveBytes > 0, let free = statistics.freeBytes else { return }
+            // Others may have taken of the reserve: then it has to become smaller, if it can.
+            let most = max(1, Int(clamping: statistics.diskBytes) + Int(clamping: free) - settings.diskReserveBytes)
+            if most < bytes {
+                bytes = most
+                kind = .reserve
+            }
+        }
+    }
 
     private func run() {
         var round = Round(tier: tier)
         var upkeep = Upkeep()
-        var isRefusing = false
+        var refusal: Bound.Kind?
         while thread.pause(nanoseconds: Self.pauseNanoseconds) {
             let settings = tier.settings.withLock { $0 }
-            let limit = settings.maximumStorageBytes
-            let statistics = limit > 0 ? tier.provider.statistics : StorageStatistics()
+            let isMeasured = settings.maximumStorageBytes > 0 || settings.diskReserveBytes > 0
+            let statistics = isMeasured ? tier.provider.statistics : StorageStatistics()
+            let bound = Bound(settings, statistics)
+            let limit = bound.bytes
+            let isLimited = limit < .max
             var used = Int(statistics.diskBytes)
             var isExhausted = settings.storagePolicy == .refuse
-            if limit > 0, used > limit / 10 * 9, settings.storagePolicy != .refuse {
+            if isLimited, used > limit / 10 * 9, settings.storagePolicy != .refuse {
                 // Garbage first: where little of it is alive no key need be deleted.
                 let isGarbage = statistics.liveBytes > 0 && Int(statistics.liveBytes) < limit / 10 * 7
                 if !isGarbage || !upkeep.compact(tier) {
@@ -55,15 +99,16 @@ final class StorageLimit: Sendable {
                 used = Int(tier.provider.statistics.diskBytes)
             }
             // Once refused, a fiftieth must be free before writes are taken again.
-            let bound = isRefusing ? limit - limit / 50 : limit
-            let refuses = limit > 0 && used > bound && isExhausted
-            if refuses != isRefusing {
-                isRefusing = refuses
-                tier.refuseForStorage(refuses)
+            let mark = refusal != nil ? limit - limit / 50 : limit
+            let refuses = isLimited && used > mark && isExhausted
+            if refusal != (refuses ? bound.kind : nil) {
+                refusal = refuses ? bound.kind : nil
+                tier.refuseForStorage(refusal)
             }
-            tier.waitForStorage(limit > 0 && used > limit && !refuses)
+            tier.waitForStorage(isLimited && used > limit && !refuses)
             if refuses { _ = upkeep.compact(tier) }
             upkeep.rewriteLeftovers(tier)
+            upkeep.reclaim(tier)
         }
     }
 
@@ -73,6 +118,30 @@ final class StorageLimit: Sendable {
         private var endedAt: Int64 = 0
         private var operations = 0
         private var rewrittenAt: Int64 = 0
+        private var lookedAt: Int64 = 0
+        private var reclaimedAt = Int64.min
+
+        /// After mass deletes nothing makes RocksDB compact, for nothing is written any more: then the space would not
+        /// come back. Everything is compacted when at least half of what was put has been deleted, so that a byte is
+        /// written for each that comes back at most; and only where there is room for what is written.
+        mutating func reclaim(_ tier: Tier) {
+            let now = Clock.monotonicNanoseconds()
+            guard now - lookedAt > StorageLimit.reclaimLookNanoseconds else { return }
+            lookedAt = now
+            guard reclaimedAt == .min || now - reclaimedAt > StorageLimit.reclaimNanoseconds else { return }
+            if case .failed = tier.provider.health { return }
+            let statistics = tier.provider.statistics
+            guard statistics.deletedShare >= 0.5, statistics.diskBytes >= StorageLimit.leastReclaimedBytes,
+                hasRoom(statistics)
+            else { return }
+            reclaimedAt = now
+            tier.upkeep.startCompaction(because: "for most of what is on the disk has been deleted")
+        }
+
+        /// Whether what is alive may be written a second time.
+        private func hasRoom(_ statistics: StorageStatistics) -> Bool {
+            statistics.freeBytes ?? .max > statistics.liveBytes + statistics.memtableBytes
+        }
 
         /// What flushes have left because it lies among live data.
         mutating func rewriteLeftovers(_ tier: Tier) {
@@ -87,10 +156,11 @@ final class StorageLimit: Sendable {
         /// Whether it has compacted.
         mutating func compact(_ tier: Tier) -> Bool {
             let written = tier.spilledOperations.load(ordering: .relaxed)
-            guard written != operations, Clock.monotonicNanoseconds() - endedAt > StorageLimit.compactionNanoseconds
+            guard written != operations, Clock.monotonicNanoseconds() - endedAt > StorageLimit.compactionNanoseconds,
+                hasRoom(tier.provider.statistics)
             else { return false }
             operations = written
-            try? tier.provider.compact(from: .empty, to: .empty)
+            try? tier.provider.compactEverything()
             endedAt = Clock.monotonicNanoseconds()
             return true
         }

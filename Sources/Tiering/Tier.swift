@@ -10,10 +10,18 @@ public struct TierSettings: Sendable {
     public var budget: MemoryBudget
     /// Threads that read (`flash-io-threads`).
     public var readThreads: Int
+    /// Reads that are queued at most (`flash-fault-queue-length`).
+    public var queueLength: Int
     /// Limit of the provider's size on disk in bytes, 0: none (`maxstorage`).
     public var maximumStorageBytes: Int
+    /// Bytes that are to stay free on the device, whoever uses it, 0: none (`flash-disk-reserve`).
+    public var diskReserveBytes = 0
     /// Whether keys may be deleted when the limit is reached, and which; else writes are refused.
     public var storagePolicy: StoragePolicy
+    /// Keys that the warm-up looks at in a second at most (`flash-warm-up-rate`).
+    public var warmUpKeysPerSecond = 20_000
+    /// What the provider's upkeep and a scrub read and write in a second, 0: no limit (`flash-background-io-limit`).
+    public var upkeepBytesPerSecond = 0
 
     public enum StoragePolicy: Sendable {
         case refuse
@@ -23,11 +31,12 @@ public struct TierSettings: Sendable {
     }
 
     public init(
-        budget: MemoryBudget, readThreads: Int = 16, maximumStorageBytes: Int = 0,
+        budget: MemoryBudget, readThreads: Int = 16, queueLength: Int = 16_384, maximumStorageBytes: Int = 0,
         storagePolicy: StoragePolicy = .refuse
     ) {
         self.budget = budget
         self.readThreads = readThreads
+        self.queueLength = queueLength
         self.maximumStorageBytes = maximumStorageBytes
         self.storagePolicy = storagePolicy
     }
@@ -57,13 +66,12 @@ public final class Tier: @unchecked Sendable {
     private let high: Atomic<Int>
     private let limit: Atomic<Int>
     private let pressure = Atomic<Bool>(false)
-    /// Why writes are refused: the provider's failure, and `maxstorage`.
+    /// Why writes are refused: the provider's failure, and a limit of its size.
     private struct Refusals {
         var failure: String?
-        var isStorageFull = false
-        var text: String? { failure.map { "MISCONF \($0)" } ?? (isStorageFull ? Tier.storageFull : nil) }
+        var limit: StorageLimit.Bound.Kind?
+        var text: String? { failure.map { "MISCONF \($0)" } ?? limit.map(\.refusal) }
     }
-    private static let storageFull = "OOM command not allowed when used storage > 'maxstorage'."
     private let refusals = Monitor(Refusals())
     private let isRefusing = Atomic<Bool>(false)
     /// Writers wait while keys are deleted for `maxstorage`.
@@ -76,6 +84,8 @@ public final class Tier: @unchecked Sendable {
     private(set) var spiller: Spiller! = nil  // set in init, never again
     public private(set) var coldExpiry: ColdExpiry! = nil  // set in init, never again
     private var storageLimit: StorageLimit! = nil  // set in init, never again
+    public private(set) var warmUp: WarmUp! = nil  // set in init, never again
+    public private(set) var upkeep: FlashUpkeep! = nil  // set in init, never again
 
     public let spilledBatches = Atomic<Int>(0)
     public let spilledOperations = Atomic<Int>(0)
@@ -104,10 +114,12 @@ public final class Tier: @unchecked Sendable {
         passLedger = store.makeLedger()
         high = Atomic(settings.budget.highWatermark)
         limit = Atomic(settings.budget.limit)
-        faultIn = FaultIn(tier: self, threads: settings.readThreads)
+        faultIn = FaultIn(tier: self, threads: settings.readThreads, queueLength: settings.queueLength)
         spiller = Spiller(tier: self)
         coldExpiry = ColdExpiry(tier: self)
         storageLimit = StorageLimit(tier: self)
+        warmUp = WarmUp(tier: self)
+        upkeep = FlashUpkeep(tier: self)
     }
 
     /// Starts the threads.
@@ -120,25 +132,34 @@ public final class Tier: @unchecked Sendable {
 
     /// Ends the threads; faults that are queued land as failed.
     public func stop() {
+        warmUp.stop()
+        // Which begins compactions.
         storageLimit.stop()
+        upkeep.stop()
         coldExpiry.stop()
         spiller.stop()
         faultIn.stop()
         wakeAllMemoryWaiters()
     }
 
-    /// Changes the budget (CONFIG SET maxmemory): takes effect gradually.
+    /// Changes the budget (CONFIG SET maxmemory) and what else may change: takes effect gradually.
     public func update(_ change: (inout TierSettings) -> Void) {
-        let budget = settings.withLock { settings in
+        let settings = settings.withLock { settings in
             change(&settings)
-            return settings.budget
+            return settings
         }
+        let budget = settings.budget
+        faultIn.setLength(settings.queueLength)
+        provider.limitUpkeep(bytesPerSecond: UInt64(settings.upkeepBytesPerSecond))
         high.store(budget.highWatermark, ordering: .relaxed)
         limit.store(budget.limit, ordering: .relaxed)
         evaluate()
     }
 
     public var budget: MemoryBudget { settings.withLock { $0.budget } }
+    var readThreads: Int { settings.withLock { $0.readThreads } }
+    var upkeepBytesPerSecond: Int { settings.withLock { $0.upkeepBytesPerSecond } }
+    var warmUpKeysPerSecond: Int { settings.withLock { $0.warmUpKeysPerSecond } }
 
     // MARK: Misses
 
@@ -152,8 +173,27 @@ public final class Tier: @unchecked Sendable {
         return provider.mayContain(scratch.slice)
     }
 
-    /// Starts the reads.
-    public func submit(_ faults: [Fault]) { faultIn.submit(faults) }
+    /// The most reads that a call gets room for at a time. One relaxed load.
+    public var readsAtOnce: Int { faultIn.portion.load(ordering: .relaxed) }
+
+    /// Room for the next reads of a call that wants so many; it gets `readsAtOnce` at the most, and asks again when
+    /// they have landed. Nil: there is no room, the call is armed when it has got some, and is to ask again then.
+    public func reserve(_ wanted: Int, for call: ReadWaiter) -> ReadRoom? { faultIn.reserve(wanted, for: call) }
+
+    /// Room for reads ahead of need, as far as there is some; nil: nothing is to be read ahead now.
+    public func reserveAhead(_ wanted: Int) -> ReadRoom? { faultIn.reserveAhead(wanted) }
+
+    /// A call is gone, which may be waiting for room.
+    public func forget(_ call: ReadWaiter) { faultIn.forget(call) }
+
+    /// Starts the reads of what was requested with this room, and speeds those up that have been queued by who needs
+    /// them less.
+    public func submit(_ faults: [Fault], _ room: consuming ReadRoom) { faultIn.submit(faults, room) }
+
+    /// The caller makes the read of a new fault itself. Before the shard that it was requested in is unlocked, for who
+    /// joins the fault would have it read. False: somebody else does it.
+    @discardableResult
+    public func claim(_ fault: Fault) -> Bool { faultIn.claim(fault) }
 
     /// Reads one key, again while the provider throttles.
     public func readUntilServed(_ key: ByteSlice) throws(StorageError) -> ReadResult {
@@ -166,6 +206,27 @@ public final class Tier: @unchecked Sendable {
         }
     }
 
+    /// Reads for a fault on the calling thread and lands it, whatever the outcome: calls may have joined it, and would
+    /// wait for ever. Returns whether there was something to read.
+    @discardableResult
+    func readNow(
+        _ fault: Fault, _ name: ByteSlice, _ keyspace: inout LockedKeyspace
+    ) throws(StorageError) -> Bool {
+        let result: ReadResult
+        do {
+            result = try readUntilServed(name)
+        } catch {
+            keyspace.land(fault, .failed(error.message))
+            throw error
+        }
+        guard case .found(let bytes) = result else {
+            keyspace.land(fault, .missing)
+            return false
+        }
+        keyspace.land(fault, .found(bytes))
+        return true
+    }
+
     // MARK: Pressure
 
     /// Whether writers must wait for memory. One relaxed load.
@@ -175,8 +236,8 @@ public final class Tier: @unchecked Sendable {
     /// Bytes of records above which writers wait. One relaxed load.
     public var recordLimit: Int { limit.load(ordering: .relaxed) }
 
-    /// The error reply to writes (the provider can't take them, or `maxstorage` is reached), or nil. One relaxed load
-    /// while all is well.
+    /// The error reply to writes (the provider can't take them, or a limit of its size is reached), or nil. One relaxed
+    /// load while all is well.
     public var refusalText: String? {
         guard isRefusing.load(ordering: .relaxed) else { return nil }
         return refusals.withLock { $0.text }
@@ -216,8 +277,8 @@ public final class Tier: @unchecked Sendable {
     /// Sets or (nil) takes back the reason why the provider takes no writes.
     func refuse(_ text: String?) { changeRefusals { $0.failure = text } }
 
-    /// Says whether writes are refused because of `maxstorage`.
-    func refuseForStorage(_ refuses: Bool) { changeRefusals { $0.isStorageFull = refuses } }
+    /// Says because of which limit of the provider's size writes are refused; nil: of none.
+    func refuseForStorage(_ limit: StorageLimit.Bound.Kind?) { changeRefusals { $0.limit = limit } }
 
     private func changeRefusals(_ change: (inout Refusals) -> Void) {
         let refuses = refusals.withLock { refusals in

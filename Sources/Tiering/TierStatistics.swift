@@ -13,8 +13,8 @@ public struct TierStatistics: Sendable {
     /// Reads that found nothing: the filter said 'maybe' to a key that isn't there.
     public var faultsMissing = 0
     public var faultsFailed = 0
-    /// Faults waiting for a thread, at this moment.
-    public var queuedFaults = 0
+    /// Faults waiting for a thread, and calls for room among them, at this moment.
+    public var queue = FaultQueueCounts()
     public var expiryHints = 0
     public var staleExpiryHints = 0
 
@@ -34,7 +34,7 @@ extension Tier {
         result.faultsFound = faultIn.found.load(ordering: .relaxed)
         result.faultsMissing = faultIn.missing.load(ordering: .relaxed)
         result.faultsFailed = faultIn.failed.load(ordering: .relaxed)
-        result.queuedFaults = faultIn.queuedCount
+        result.queue = faultIn.counts
         result.expiryHints = coldExpiry.hints.load(ordering: .relaxed)
         result.staleExpiryHints = coldExpiry.staleHints.load(ordering: .relaxed)
         return result

@@ -58,7 +58,7 @@ open class CollectionValue: @unchecked Sendable {
         }
     }
 
-    // MARK: Pages on flash
+    // MARK: Pages on flash (see CollectionValue+Pages)
 
     /// How its pages go to flash one by one; nil while it goes as a whole.
     open var paging: Paging? { nil }
@@ -66,21 +66,13 @@ open class CollectionValue: @unchecked Sendable {
     /// Whether it has pages that may go to flash one by one.
     open var hasPages: Bool { false }
 
-    /// Bytes that can't leave RAM while the record is there: all, unless pages can. O(1).
-    public final var heldBytes: Int {
-        guard hasPages, expiries == nil else { return memoryBytes }
-        return withPages { $0.directoryBytes } ?? memoryBytes
-    }
-
-    /// About so many bytes with all pages in RAM. O(1).
-    public final var wholeBytes: Int { memoryBytes + (paging?.absent ?? 0) * PagedHash.typicalPageBytes }
-
-    /// Calls `body` with the pages, if there are any. May change their places, but no element.
+    /// Calls `body` with the pages that are found by hash, if there are any. May change their places, but no element.
     @discardableResult
     open func withPages<R>(_ body: (inout PagedHash) -> R) -> R? { nil }
 
-    /// Whether a page of it is only on flash.
-    public final var isPartial: Bool { paging?.absent ?? 0 > 0 }
+    /// The same with the pages that are in order.
+    @discardableResult
+    open func withTree<R>(_ body: (inout CountedTree) -> R) -> R? { nil }
 
     // MARK: Members that expire
 

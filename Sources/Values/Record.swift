@@ -61,6 +61,8 @@ public struct Record: @unchecked Sendable {
         @usableFromInline static let members: UInt8 = 8
         /// The collection is one block: see PackedBlock.
         @usableFromInline static let packed: UInt8 = 16
+        /// See `isProven`.
+        @usableFromInline static let proven: UInt8 = 32
     }
 
     // MARK: Header
@@ -118,6 +120,15 @@ public struct Record: @unchecked Sendable {
 
     @inlinable
     public var hasExpiry: Bool { flags & Flag.expiry != 0 }
+
+    /// Keyspace's: the eviction hand has found it used again since it came into RAM.
+    public var isProven: Bool {
+        get { flags & Flag.proven != 0 }
+        nonmutating set {
+            let others = flags & ~Flag.proven
+            raw.storeBytes(of: newValue ? others | Flag.proven : others, toByteOffset: 1, as: UInt8.self)
+        }
+    }
 
     /// Whether members of the collection expire.
     @inlinable
@@ -397,7 +408,7 @@ public struct Record: @unchecked Sendable {
     /// allocator; false if not, and nothing has changed. Saves SET of an existing key an allocation and a release.
     @inlinable
     public func replaceString(_ value: ByteSlice) -> Bool {
-        guard type == .string, flags == 0, value.count < Self.externalThreshold else { return false }
+        guard type == .string, flags & ~Flag.proven == 0, value.count < Self.externalThreshold else { return false }
         let number = value.count <= 20 ? StringForm.canonicalInteger(value) : nil
         let length = number == nil ? value.count : 8
         if length != storedLength {

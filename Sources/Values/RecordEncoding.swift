@@ -95,24 +95,27 @@ public enum RecordEncoding {
         return record
     }
 
-    /// The form of hashes and sets whose pages are values of their own.
+    /// The form of collections whose pages are values of their own.
     static let rootForm: UInt8 = 2
 
     /// The collection whose pages go with this value; nil if it has none of its own.
     public static func pagedCollection(_ bytes: ByteSlice) -> UInt64? {
-        guard let head = head(bytes), head.type == .hash || head.type == .set, head.encoding == .collection else {
-            return nil
-        }
+        guard let head = head(bytes), head.encoding == .collection else { return nil }
         // With members that expire it goes as a whole.
         let value = bytes.dropFirst(head.valueOffset)
         guard head.memberExpiry == nil, value.count > 1, value[0] == rootForm else { return nil }
-        return PagedHash.collection(ofRoot: value.dropFirst(1))
+        return switch head.type {
+        case .hash, .set: PagedHash.collection(ofRoot: value.dropFirst(1))
+        case .list: CountedTree.collection(ofRoot: value.dropFirst(1))
+        case .string, .zset, .stream: nil
+        }
     }
 
     /// About so many bytes on flash that a value and the pages that go with it take, before compression.
     public static func bytesWithPages(_ bytes: ByteSlice) -> Int {
         guard let head = head(bytes), pagedCollection(bytes) != nil else { return bytes.count }
         let root = bytes.dropFirst(head.valueOffset + 1)
+        if head.type == .list { return bytes.count + CountedTree.pageBytes(ofRoot: root) }
         return bytes.count + PagedHash.pageCount(ofRoot: root) * PagedHash.typicalPageBytes
     }
 

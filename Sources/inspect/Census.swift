@@ -16,13 +16,13 @@ struct Census {
         var valueBytes = 0
         var largest = 0
 
-        mutating func add(_ entry: FlashContents.Entry, _ head: RecordEncoding.Head, now: Int64) {
+        mutating func add(_ entry: FlashContents.Entry, _ head: RecordEncoding.Head, bytes: Int, now: Int64) {
             keys += 1
             if head.earliest != nil { expiring += 1 }
             if let expiry = head.expiry, expiry < now { pastDue += 1 }
             keyBytes += entry.key.count
-            valueBytes += entry.valueBytes
-            largest = max(largest, entry.valueBytes)
+            valueBytes += bytes
+            largest = max(largest, bytes)
         }
     }
 
@@ -49,13 +49,14 @@ struct Census {
         self.now = now
     }
 
-    mutating func add(_ entry: FlashContents.Entry) {
+    /// `bytes`: of the value, with its pages.
+    mutating func add(_ entry: FlashContents.Entry, bytes: Int) {
         guard let head = entry.head else { return damaged += 1 }
-        types[head.type, default: Count()].add(entry, head, now: now)
-        if !separator.isEmpty { prefixes[prefix(entry.key), default: Count()].add(entry, head, now: now) }
-        guard mostLarge > 0, largest.count < mostLarge || entry.valueBytes > (largest.last?.bytes ?? 0) else { return }
-        let place = largest.firstIndex { $0.bytes < entry.valueBytes } ?? largest.count
-        largest.insert(Large(key: entry.key.array, type: head.type, bytes: entry.valueBytes), at: place)
+        types[head.type, default: Count()].add(entry, head, bytes: bytes, now: now)
+        if !separator.isEmpty { prefixes[prefix(entry.key), default: Count()].add(entry, head, bytes: bytes, now: now) }
+        guard mostLarge > 0, largest.count < mostLarge || bytes > (largest.last?.bytes ?? 0) else { return }
+        let place = largest.firstIndex { $0.bytes < bytes } ?? largest.count
+        largest.insert(Large(key: entry.key.array, type: head.type, bytes: bytes), at: place)
         if largest.count > mostLarge { largest.removeLast() }
     }
 

@@ -55,8 +55,6 @@ struct FlashContents {
         let value: ByteSlice
         /// Nil: the value is damaged.
         let head: RecordEncoding.Head?
-        /// Of the value, with its pages if these are values of their own.
-        let valueBytes: Int
     }
 
     /// The number of the database that shows a generation; nil: none does, or there is no seal.
@@ -122,28 +120,28 @@ struct FlashContents {
             }
             let entry = Entry(
                 generation: generation, position: position, key: name, value: value,
-                head: withValues ? RecordEncoding.head(value) : nil,
-                valueBytes: value.count + (withValues ? try pageBytes(of: value, generation: generation) : 0))
+                head: withValues ? RecordEncoding.head(value) : nil)
             guard try body(entry) else { return }
         }
     }
 
-    /// Bytes of the pages that go with a value, if they are values of their own. A walk over them.
-    func pageBytes(of value: ByteSlice, generation: UInt32) throws -> Int {
-        guard let collection = RecordEncoding.pagedCollection(value) else { return 0 }
+    /// Bytes of a value, with its pages if they are values of their own: then a walk over them.
+    func bytes(of value: ByteSlice, generation: UInt32) throws -> Int {
+        guard let collection = RecordEncoding.pagedCollection(value) else { return value.count }
         let range = FlashKey.pages(generation: generation, collection: collection)
         let cursor = try range.from.withSlice { from in
             try range.to.withSlice { to in try provider.cursor(from: from, to: to, withValues: true) }
         }
-        var bytes = 0
+        var bytes = value.count
         while let (_, page) = try cursor.next() { bytes += page.count }
         return bytes
     }
 
     /// Brings a decoded record's pages in, if these are values of their own. False: one is missing or damaged.
-    func loadPages(of record: Record, generation: UInt32) throws -> Bool {
+    /// `visit`: as `Record.loadPages` has it.
+    func loadPages(of record: Record, generation: UInt32, visit: ((Int) -> Void)? = nil) throws -> Bool {
         // Without the seal it isn't known how members are hashed.
-        try record.loadPages(generation: generation, checksPlaces: seal != nil) { name in
+        try record.loadPages(generation: generation, checksPlaces: seal != nil, visit: visit) { name in
             guard case .found(let bytes) = try provider.read(name) else { return nil }
             return bytes
         }

@@ -70,7 +70,7 @@ struct Summary: ParsableCommand {
                     separator: prefixes > 0 ? Array(separator.utf8) : [], largest: largest,
                     now: Clock.unixMilliseconds())
                 try contents.forEach(in: generation) { entry in
-                    census.add(entry)
+                    census.add(entry, bytes: try contents.bytes(of: entry.value, generation: generation))
                     return true
                 }
                 print("\n\(title(generation, contents))\n\(census.text(prefixes: prefixes))", terminator: "")
@@ -110,7 +110,8 @@ struct Keys: ParsableCommand {
                 let name = entry.head.map { "\($0.type.name)" } ?? "damaged"
                 if let type, type != name { return true }
                 let expiry = entry.head?.expiry.map { String($0) } ?? "-"
-                print("\(name) \(entry.valueBytes) \(expiry) \(quoted(entry.key))")
+                let bytes = try contents.bytes(of: entry.value, generation: entry.generation)
+                print("\(name) \(bytes) \(expiry) \(quoted(entry.key))")
                 left -= 1
                 return left > 0
             }
@@ -129,7 +130,8 @@ struct Get: ParsableCommand {
     func run() throws {
         try reading(directory) { contents in
             try Array(key.utf8).withSlice { name in
-                guard let value = try contents.read(name, generation: keyspace.generation(in: contents)) else {
+                let generation = try keyspace.generation(in: contents)
+                guard let value = try contents.read(name, generation: generation) else {
                     printError("inspect: no such key")
                     throw ExitCode(1)
                 }
@@ -137,8 +139,7 @@ struct Get: ParsableCommand {
                     throw InspectionError(description: "its value of \(value.slice.count) bytes is damaged")
                 }
                 defer { record.free() }
-                let generation = try keyspace.generation(in: contents)
-                let bytes = try value.slice.count + contents.pageBytes(of: value.slice, generation: generation)
+                let bytes = try contents.bytes(of: value.slice, generation: generation)
                 guard try contents.loadPages(of: record, generation: generation) else {
                     throw InspectionError(description: "a page of it is missing or damaged")
                 }

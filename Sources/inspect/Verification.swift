@@ -65,24 +65,17 @@ struct Verification {
         }
     }
 
-    /// Reads the pages that go with a record, which it frees.
+    /// Reads the pages that go with a record, one at a time, and frees the record.
     private mutating func verifyPages(
         of record: Record, _ entry: FlashContents.Entry, _ contents: FlashContents
     ) throws {
         defer { record.free() }
-        let count = record.collectionObject?.count
-        guard try contents.loadPages(of: record, generation: entry.generation) else {
+        guard let value = record.collectionObject, value.isPartial else { return }
+        var elements = 0
+        guard try contents.loadPages(of: record, generation: entry.generation, visit: { elements += $0 }) else {
             return complain(entry, "has a page that is missing or damaged")
         }
-        guard let value = record.collectionObject, value.hasPages else { return }
-        var elements = 0
-        value.withPages { pages in
-            pages.forEach { _, _ in
-                elements += 1
-                return true
-            }
-        }
-        if elements != count { complain(entry, "counts \(count ?? 0) elements, there are \(elements)") }
+        if elements != value.count { complain(entry, "counts \(value.count) elements, there are \(elements)") }
     }
 
     /// Looks for pages that no record leads to. `rooted`: the number of pages of each collection that one does.

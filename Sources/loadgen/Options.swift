@@ -22,6 +22,7 @@ struct CommonOptions: ParsableArguments {
     @Option(help: "Hard limit of the phase in seconds.") var limit = 3600.0
     @Option(help: "Seconds to wait for the last replies.") var drain = 30.0
     @Option(help: "Give up when no request at all was answered for so many seconds.") var stall = 60.0
+    @Flag(help: "Percentiles of each second in the JSON's timeline.") var secondPercentiles = false
     @Option(help: "Write the result as JSON to this file ('-': standard output, without the table).") var json: String?
 
     var target: Target { socket.map { .unix(path: $0) } ?? .tcp(host: host, port: port) }
@@ -53,6 +54,7 @@ struct CommonOptions: ParsableArguments {
             target: target, password: password, threads: threads, groups: [], keys: pattern,
             values: ValuePattern(size: size, compressible: compressible), seed: seed,
             durationNanoseconds: Int64(seconds * 1e9), requests: .max, missesAreErrors: false, exactVersion: nil,
+            timesSeconds: secondPercentiles,
             drainNanoseconds: Int64(drain * 1e9), stallNanoseconds: Int64(stall * 1e9))
     }
 
@@ -66,7 +68,11 @@ struct CommonOptions: ParsableArguments {
 
 /// What a run of drawn keys needs beyond that.
 struct RunOptions: ParsableArguments {
-    @Option(help: "Operations by weight, of get, set, mget, incr, setnx, getset, absent, del: \"get:95,set:5\".")
+    @Option(
+        help: """
+            Operations by weight, of get, set, mget, incr, setnx, getset, absent, del, modify (a get, then a set of \
+            the same key; closed loop, pipeline 1): "get:95,set:5".
+            """)
     var mix = "get:100"
     @Option(help: "uniform, zipf, or zipf:THETA (0.99).") var distribution = "uniform"
     @Option(help: "Open loop: requests a second over all connections. Without: closed loop.") var rate: Double?
@@ -132,6 +138,9 @@ struct RunOptions: ParsableArguments {
             throw ValidationError("connections, pipeline and rate must be above 0")
         }
         guard let mix = Mix(parsing: mix) else { throw ValidationError("no such mix: '\(mix)'") }
+        guard !mix.contains(.modify) || (rate == nil && pipeline == 1) else {
+            throw ValidationError("modify waits for its get: it needs a closed loop and pipeline 1")
+        }
         return Group(
             name: name, connections: connections, pace: rate.map { .open(rate: $0, poisson: poisson) } ?? .closed,
             pipeline: rate == nil ? pipeline : max(pipeline, maxInFlight), mix: mix,

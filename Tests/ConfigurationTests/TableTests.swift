@@ -42,6 +42,7 @@ extension ConfigurationStore {
         #expect(Settings.standard.maxMemoryPolicy == .noEviction)
         #expect(Settings.standard.bind == ["*", "-::*"])
         #expect(Settings.standard.flash.ioThreads == 16)
+        #expect(Settings.standard.flash.faultQueueLength == 16_384)
         #expect(Settings.standard.password == nil)
         #expect(Settings.standard.replicaOutputLimit.hardBytes == 256 << 20)
     }

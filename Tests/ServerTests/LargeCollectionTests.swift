@@ -57,21 +57,6 @@ import Testing
     /// Those that must be in RAM as a whole.
     static let families = [
         Family(
-            name: "list", add: { "rpush \($0) \(element($1))" }, remove: { "lrem huge 1 \(element($0))" },
-            small: "rpush small " + others.joined(separator: " "), count: "llen huge", all: "lrange huge 0 -1",
-            growing: [
-                "rpush huge x", "lpush huge x", "rpushx huge x", "lpushx huge x", "linsert huge before \(element(5)) x",
-                "lset huge 3 x", "lmove small huge left left", "rpoplpush small huge",
-                "blmove small huge left right 1", "brpoplpush small huge 1",
-            ],
-            shrinking: [
-                "lpop huge", "rpop huge", "lmove huge small left right", "rpoplpush huge small",
-                "blmove huge small right left 1", "lrem huge 1 \(element(7))", "lmpop 1 huge left", "blpop huge 1",
-                "ltrim huge 1 -1",
-            ],
-            keeping: ["lmove huge huge left right", "rpoplpush huge huge", "lindex huge 3", "lpos huge x"],
-            storing: ["sort huge by nosort get # get # get # store stored"]),
-        Family(
             name: "sorted set", add: { "zadd \($0) \($1) \(element($1))" }, remove: { "zrem huge \(element($0))" },
             small: "zadd small " + others.map { "1 \($0)" }.joined(separator: " "), count: "zcard huge",
             all: "zrange huge 0 -1",
@@ -92,10 +77,7 @@ import Testing
 
     @Test(arguments: families) func growthIsRefused(family: Family) throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
-        // The elements are all alike: of a compressed list there would be no end.
-        let server = try TestServer([
-            "--storage-provider", "flash", path, "--maxmemory", "16mb", "--list-compress-depth", "0",
-        ])
+        let server = try TestServer(["--storage-provider", "flash", path, "--maxmemory", "16mb"])
         let client = try server.connect()
         _ = try client.pipeline([family.small])
         let fitting = try fill("huge", family, client)
@@ -163,13 +145,106 @@ import Testing
         #expect(try client.call("set", "other", "v") == .ok)
     }
 
+    /// Of a large list the pages with the elements that a call names are enough, and what is pushed needs none.
+    @Test func aListMayBeLargerThanMemory() throws {
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let (server, client) = try serverWithLongList()
+        var model = (0..<20_000).map(Self.element)
+        for index in [0, 7, 777, 10_000, 19_999, -1, -5_000] {
+            #expect(try client.call("lindex", "huge", "\(index)").text == model[index < 0 ? index + 20_000 : index])
+        }
+        #expect(try client.call("lindex", "huge", "20000") == .null)
+        #expect(try client.call("lset", "huge", "5000", "five") == .ok)
+        model[5_000] = "five"
+        #expect(try client.call("lrange", "huge", "4990", "5010").elements.map(\.text) == Array(model[4_990...5_010]))
+        _ = try client.pipeline(["lpush huge a", "rpush huge y z", "lpushx huge b", "rpush small s1 s2"])
+        model = ["b", "a"] + model + ["y", "z"]
+        #expect(try client.call("flushall", "cache") == .ok)
+        #expect(try client.call("lpop", "huge").text == model.removeFirst())
+        #expect(try client.call("rpop", "huge", "30").elements.map(\.text) == Array(model.suffix(30).reversed()))
+        model.removeLast(30)
+        let moved = model[0]
+        #expect(try client.call("lmove", "huge", "small", "left", "right").text == moved)
+        #expect(try client.call("lindex", "huge", "0").text == model[1])
+        #expect(try client.call("rpoplpush", "small", "huge").text == moved)
+        #expect(try client.call("lmove", "huge", "huge", "left", "right").text == model[0])
+        model.append(model.removeFirst())
+        #expect(try client.call("blpop", "huge", "1").elements.last?.text == model.removeFirst())
+        #expect(try client.call("flushall", "cache") == .ok)
+        let popped = try client.call("lmpop", "1", "huge", "right", "count", "9").elements.last?.elements ?? []
+        #expect(popped.map(\.text) == Array(model.suffix(9).reversed()))
+        model.removeLast(9)
+        #expect(try client.call("ltrim", "huge", "3333", "-2222") == .ok)
+        model = Array(model[3_333..<model.count - 2_221])
+        #expect(try client.call("llen", "huge").number == model.count)
+        #expect(try client.call("flushall", "cache") == .ok)
+        var seen: [String?] = []
+        for first in stride(from: 0, to: model.count, by: 500) {
+            seen += try client.call("lrange", "huge", "\(first)", "\(first + 499)").elements.map(\.text)
+        }
+        #expect(seen == model)
+        let whole = [
+            "lrange huge 0 -1", "lrem huge 0 x", "lpos huge x", "linsert huge before q x", "dump huge",
+            "copy huge twin", "sort huge by nosort", "lpop huge 19999",
+        ]
+        for words in whole {
+            let reply = try client.pipeline([words])[0]
+            #expect(reply.text?.hasPrefix("OOM the collection is larger") == true, "\(words): \(reply)")
+        }
+        #expect(try client.call("del", "huge") == 1)
+        #expect(try client.call("set", "other", "v") == .ok)
+        withExtendedLifetime(server) {}
+    }
+
+    /// Guard: `widenPositionalNeeds`: what one command of a transaction pushes or cuts moves what the next one names.
+    @Test func aTransactionReadsWhereItHasPushed() throws {
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let (server, client) = try serverWithLongList(of: 2_000)
+        #expect(try client.call("flushall", "cache") == .ok)
+        _ = try client.pipeline(["multi", "ltrim huge 500 -500", "lpush huge a", "lindex huge 100", "lpop huge 30"])
+        let replies = try client.call("exec").elements
+        #expect(replies.count == 4 && replies[0] == .ok && replies[1] == 1_002)
+        #expect(replies.count == 4 && replies[2].text == Self.element(599) && replies[3].elements.count == 30)
+        // Alone in its transaction a command needs no more than outside of one.
+        let (_, other) = (server, try server.connect())
+        _ = try other.pipeline((2_000..<20_000).map { "rpush huge \(Self.element($0))" })
+        _ = try client.pipeline(["multi", "lindex huge 9000", "set k v"])
+        #expect(try client.call("exec").elements.last == .ok)
+        _ = try client.pipeline(["multi", "lindex huge 9000", "lpush huge a"])
+        #expect("\(try client.call("exec"))".contains("OOM the collection is larger"))
+    }
+
+    /// Guard: `isPartial` in `WaitTable.offer`: what comes to a key may be a list whose pages are only on flash.
+    @Test func whoWaitsGetsTheFirstElementOfAColdList() throws {
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        let (server, client) = try serverWithLongList(of: 2_000)
+        let waiting = try server.connect()
+        try waiting.send("blpop", "target", "0")
+        while try !client.call("info", "clients").text!.contains("blocked_clients:1") {}
+        #expect(try client.call("flushall", "cache") == .ok)
+        #expect(try client.call("rename", "huge", "target") == .ok)
+        #expect(try waiting.read().elements.map(\.text) == ["target", Self.element(0)])
+        #expect(try client.call("lindex", "target", "0").text == Self.element(1))
+    }
+
+    /// A server whose list `huge` has so many elements.
+    private func serverWithLongList(of count: Int = 20_000) throws -> (TestServer, TestClient) {
+        // The elements are all alike: of a compressed list there would be no end.
+        let server = try TestServer([
+            "--storage-provider", "flash", path, "--maxmemory", "16mb", "--list-compress-depth", "0",
+        ])
+        let client = try server.connect()
+        for first in stride(from: 0, to: count, by: 100) {
+            _ = try client.pipeline((first..<first + 100).map { "rpush huge \(Self.element($0))" })
+        }
+        return (server, client)
+    }
+
     /// Guard: `inTransaction` in `KeyPreparation.add`: what follows a RENAME may look at any element.
     @Test func aTransactionReadsWhatItHasRenamed() throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
         let server = try TestServer(["--storage-provider", "flash", path, "--maxmemory", "16mb"])
-        let client = try server.connect()
-        _ = try client.pipeline((0..<500).map { Self.paged[0].add("h", $0) })
-        #expect(try client.call("flushall", "cache") == .ok)
+        let client = try connectToColdHash(server)
         _ = try client.pipeline(["multi", "rename h moved", "hget moved f7", "hset moved f8 x", "hdel moved f9"])
         let replies = try client.call("exec").elements
         #expect(replies.map { $0.text ?? "\($0.number ?? -1)" } == ["OK", Self.element(7), "0", "1"])
@@ -181,9 +256,7 @@ import Testing
     @Test func callsWithTooFewArgumentsWaitTheirTurn() throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
         let server = try TestServer(["--storage-provider", "flash", path, "--maxmemory", "16mb"])
-        let client = try server.connect()
-        _ = try client.pipeline((0..<500).map { Self.paged[0].add("h", $0) })
-        #expect(try client.call("flushall", "cache") == .ok)
+        let client = try connectToColdHash(server)
         let short = ["hget h", "hmget h", "hset h f", "smove h s", "hscan h", "hdel h", "sismember h"]
         let replies = try client.pipeline(["hget h f7"] + short + ["hlen h"])
         #expect(replies.first?.text == Self.element(7) && replies.last == 500)
@@ -210,7 +283,7 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: path) }
         let server = try TestServer(["--storage-provider", "flash", path, "--maxmemory", "16mb"])
         let client = try server.connect()
-        let family = Self.families[1]
+        let family = Self.families[0]
         let members = try fill("huge", family, client)
         _ = try client.pipeline(["multi", "zadd huge 1 one", family.remove(0)])
         #expect("\(try client.call("exec"))".contains("OOM"))
@@ -241,6 +314,14 @@ import Testing
     }
 
     // MARK: Steps
+
+    /// A client of a server whose hash `h` has the fields f0 to f499, all of them only on flash.
+    private func connectToColdHash(_ server: TestServer) throws -> TestClient {
+        let client = try server.connect()
+        _ = try client.pipeline((0..<500).map { Self.paged[0].add("h", $0) })
+        #expect(try client.call("flushall", "cache") == .ok)
+        return client
+    }
 
     /// Adds elements from 0 on until one is refused; how many there are.
     private func fill(

@@ -31,8 +31,10 @@ import Testing
         for cold in [false, true] {
             if cold {
                 #expect(try client.call("flushall", "cache") == .ok)
+                _ = try client.call("lrange", "dense", "0", "-1")
                 let after = try Self.bytes(client, "dense")
-                #expect(!isTiered || after == sizes.0, "\(after) of \(sizes.0)")
+                // Its pages come back one by one, and each takes a few bytes more for that.
+                #expect(!isTiered || (sizes.0...sizes.0 * 11 / 10).contains(after), "\(after) of \(sizes.0)")
             }
             for words in [
                 ["llen", "*"], ["lindex", "*", "6000"], ["lrange", "*", "5990", "6800"], ["lrange", "*", "0", "-1"],

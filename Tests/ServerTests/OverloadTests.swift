@@ -169,7 +169,7 @@ import Testing
             try other.send(raw: TestClient.request(["mget"] + (0..<500).map { "cold\(number * 500 + $0)" }))
         }
         #expect(waitForParked(server, 4))
-        #expect(eventually { (server.core.tier?.statistics.queuedFaults ?? 0) > 1_000 })
+        #expect(eventually { (server.core.tier?.statistics.queue.total ?? 0) > 1_000 })
         let reads = server.core.tier?.statistics.faultsRead ?? 0
         server.core.stop()
         // With 4 threads the rest would have taken more than a minute and a half.

@@ -95,6 +95,29 @@ import Testing
         #expect(server.core.store.total { $0.evicted.load(ordering: .relaxed) } == total - count)
     }
 
+    /// Nine tenths of the disk are keys that clients have deleted: that room is used before a key has to go.
+    @Test func deletedDataGoesBeforeLiveKeys() throws {
+        let (server, path) = try Self.server("allkeys-lru", "1gb")
+        defer { Self.remove(path) }
+        let client = try server.connect()
+        let provider = try #require(server.core.tier).provider
+        #expect(try write(client, 0..<5_000).1 == nil)
+        #expect(try client.call("flushall", "cache") == .ok)
+        // One run of everything, which RocksDB's own estimate takes for alive as long as it is there.
+        try provider.compact(from: .empty, to: .empty)
+        for first in stride(from: 0, to: 4_500, by: 50) {
+            _ = try client.pipeline((first..<first + 50).map { "del k\($0)" })
+        }
+        #expect(eventually { provider.statistics.estimatedKeys < 1_000 })
+        let used = Int(provider.statistics.diskBytes)
+        #expect(used > 4 << 20)
+        #expect(server.set("maxstorage", "\(used / 20 * 21)") == .done(["maxstorage"]))
+        #expect(eventually { provider.statistics.diskBytes < 2 << 20 })
+        #expect(try present(client, 4_500..<5_000) == 500)
+        #expect(try client.call("dbsize") == .integer(500))
+        #expect(server.core.store.total { $0.evicted.load(ordering: .relaxed) } == 0)
+    }
+
     @Test func expiringKeysAreDeletedSoonestFirst() throws {
         let (server, path) = try Self.server("volatile-ttl", "8mb")
         defer { Self.remove(path) }

@@ -170,7 +170,8 @@ import Platform
         monitor.add("strange", milliseconds: 10, unixSeconds: 100)
         #expect(monitor.doctor(well).contains("No advice"))
         for (event, advice) in [
-            ("flash-queue", "raise flash-io-threads"), ("flash-read", "prefer a local solid-state disk"),
+            ("flash-queue", "raise flash-io-threads"), ("flash-queue-many", "raise flash-io-threads"),
+            ("flash-read", "prefer a local solid-state disk"),
             ("flash-install", "waited for a lock"), ("flash-resume", "client's event loop"),
         ] {
             _ = monitor.reset()

@@ -123,7 +123,7 @@ import Values
             let fault = client.keys.requestFault(
                 KeyRef(bytes: name.bytes.slice, position: position, space: 0), for: waiter, at: 0)
             client.keys.unlock(position.shard)
-            if let fault { world.tier.submit([fault]) }
+            if let fault { world.submit(fault) }
             waiter.arm()
             waiters.append(waiter)
         }

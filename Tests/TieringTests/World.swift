@@ -24,7 +24,7 @@ final class World: @unchecked Sendable {
     init(
         databases: Int = 2, recordBytes: Int = 1 << 20, plan: FaultPlan = FaultPlan(), seed: UInt64 = 1,
         over memory: MemoryProvider = MemoryProvider(), generations: [UInt32] = [], readThreads: Int = 4,
-        threads: Bool = false
+        queueLength: Int = 16_384, threads: Bool = false
     ) {
         self.memory = memory
         faulty = FaultyProvider(memory, plan: plan, seed: seed)
@@ -33,11 +33,19 @@ final class World: @unchecked Sendable {
             generations: generations)
         // Of four parts two are memtables and one block cache, so the records' minimum of a quarter holds.
         let budget = MemoryBudget(maximum: recordBytes * 4, blockCache: recordBytes, memtables: recordBytes * 2)
-        tier = Tier(store: store, provider: faulty, settings: TierSettings(budget: budget, readThreads: readThreads))
+        tier = Tier(
+            store: store, provider: faulty,
+            settings: TierSettings(budget: budget, readThreads: readThreads, queueLength: queueLength))
         if threads { tier.start() } else { tier.faultIn.start() }
     }
 
     func stop() { tier.stop() }
+
+    /// Has a fault read, as if nobody needed it soon.
+    func submit(_ fault: Fault) {
+        guard let room = tier.reserveAhead(1) else { preconditionFailure("no room for one read ahead") }
+        tier.submit([fault], room)
+    }
 
     /// Keys of any generation on flash, records only.
     func flashKeys() -> [[UInt8]] {
@@ -131,10 +139,13 @@ final class World: @unchecked Sendable {
                 for index in 0..<part.table.slotCount where !part.table.slot(at: index).isFree {
                     let record = part.table.slot(at: index).record
                     guard record.residence.isLive, let value = record.collectionObject else { continue }
-                    if value.isPartial { partial += 1 }
+                    let isCounted = value.paging?.isCountedPartial == true
+                    if isCounted { partial += 1 }
+                    precondition(isCounted || !value.isPartial, "a collection that lacks pages is not counted")
                     value.withPages { $0.checkInvariants() }
+                    value.withTree { $0.checkInvariants() }
                 }
-                precondition(partial == part.partial, "\(partial) lack pages, \(part.partial) counted")
+                precondition(partial == part.partial, "\(partial) that may lack pages, \(part.partial) counted")
                 part.table.checkInvariants()
             }
             store.unlock(shard)
@@ -144,7 +155,7 @@ final class World: @unchecked Sendable {
 }
 
 /// A call that waits.
-final class Parked: FaultWaiter, @unchecked Sendable {
+final class Parked: ReadWaiter, @unchecked Sendable {
     // @unchecked: the state is a monitor.
     private let isReady = Monitor(false)
     override func ready() {
@@ -206,8 +217,11 @@ final class Client {
             lock(shards)
             var refs = self.refs(names, positions, database)
             let missing = refs.indices.filter { names[$0].isNeeded && !keys.isResident(refs[$0]) }
-            let lacks = refs.indices.contains { names[$0].isNeeded && keys.lacksPages(refs[$0], names[$0].pages) }
-            if missing.isEmpty, !lacks { return finish(shards, refs, writes, body) }
+            let pages = refs.indices.reduce(0) { count, index in
+                names[index].isNeeded && keys.isResident(refs[index])
+                    ? count + keys.absentPages(refs[index], names[index].pages) : count
+            }
+            if missing.isEmpty, pages == 0 { return finish(shards, refs, writes, body) }
             let before = refs
             let generations = refs.map { world.store.generation(ofSpace: $0.space) }
             let departures = refs.map { keys.departures($0) }
@@ -217,13 +231,21 @@ final class Client {
                     generation: generations[$0], position: positions[$0], key: before[$0].bytes, scratch: &scratch)
             }
             afterQuestion?()
+            let waiter = Parked()
+            waiters.append(waiter)
+            waiter.room = waiters.dropLast().last?.room.take()
+            guard let room = world.tier.reserve(missing.count + pages, for: waiter) else {
+                parks += 1
+                if !waiter.wait() { throw .stuck }
+                continue
+            }
             lock(shards)
             refs = self.refs(names, positions, database)
-            let waiter = Parked()
             var faults: [Fault] = []
             for index in refs.indices where names[index].isNeeded && keys.isResident(refs[index]) {
                 keys.requestPages(
-                    refs[index], names[index].pages, for: waiter, at: Clock.monotonicNanoseconds(), into: &faults)
+                    refs[index], names[index].pages, for: waiter, at: Clock.monotonicNanoseconds(),
+                    limit: room.reads, into: &faults)
             }
             for index in refs.indices where names[index].isNeeded && !keys.isResident(refs[index]) {
                 if absent.contains(index), refs[index].space == before[index].space,
@@ -231,16 +253,15 @@ final class Client {
                     keys.departures(refs[index]) == departures[index]
                 {
                     refs[index].isKnownAbsent = true
-                } else if let fault = keys.requestFault(
-                    refs[index], for: waiter, at: Clock.monotonicNanoseconds())
+                } else if faults.count < room.reads,
+                    let fault = keys.requestFault(refs[index], for: waiter, at: Clock.monotonicNanoseconds())
                 {
                     faults.append(fault)
                 }
             }
             if waiter.faults.isEmpty { return finish(shards, refs, writes, body) }
             unlock(shards)
-            world.tier.submit(faults)
-            waiters.append(waiter)
+            world.tier.submit(faults, room)
             waiter.arm()
             parks += 1
             if !waiter.wait() { throw .stuck }
@@ -372,7 +393,7 @@ final class Client {
         let fault =
             keys.isResident(ref) ? nil : keys.requestFault(ref, for: waiter, at: Clock.monotonicNanoseconds())
         keys.unlock(position.shard)
-        if let fault { world.tier.submit([fault]) }
+        if let fault { world.submit(fault) }
         if let waiter { keys.abandon(waiter) }
     }
 
@@ -386,8 +407,9 @@ final class Client {
         keys.lock(position.shard)
         let ref = refs([name], [position], database)[0]
         let fault = keys.isResident(ref) ? nil : keys.requestFault(ref, for: waiter, at: 0)
+        let isOwn = fault.map { world.tier.claim($0) } ?? false
         keys.unlock(position.shard)
-        guard let fault else { return nil }
+        guard let fault, isOwn else { return nil }
         scratch.removeAll()
         FlashKey.record(generation: fault.generation, position: position, key: name.bytes.slice, into: &scratch)
         guard case .found(let bytes)? = try? world.memory.read(scratch.slice) else { return (fault, .missing) }

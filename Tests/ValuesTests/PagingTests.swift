@@ -9,9 +9,9 @@ import Testing
     private final class Bench {
         var pages = PagedHash(width: 2)
         var model: [String: String] = [:]
-        var flash: [UInt32: [UInt8]] = [:]
+        var flash: [PageName: [UInt8]] = [:]
         /// Writes whose outcome isn't known yet, in their order: nil is a delete.
-        var inFlight: [(name: UInt32, bytes: [UInt8]?)] = []
+        var inFlight: [(name: PageName, bytes: [UInt8]?)] = []
         var random: Mixer
 
         init(seed: UInt64) { random = Mixer(seed) }
@@ -34,19 +34,19 @@ import Testing
             if let page = absentPage(field) { install(page) }
         }
 
-        func install(_ page: PagedHash.AbsentPage) {
+        func install(_ page: AbsentPage) {
             guard let bytes = flash[page.name] else { preconditionFailure("page \(page.name) is not on flash") }
             let isInstalled = bytes.withSlice { pages.install(page, $0) }
             precondition(isInstalled, "page \(page.name) is refused")
         }
 
-        func absentPage(_ field: String) -> PagedHash.AbsentPage? {
+        func absentPage(_ field: String) -> AbsentPage? {
             Array(field.utf8).withSlice { pages.absentPage(of: $0) }
         }
 
-        func isAway(_ page: PagedHash.AbsentPage) -> Bool { pages.isAway(page) }
+        func isAway(_ page: AbsentPage) -> Bool { pages.isAway(page) }
 
-        func takes(_ page: PagedHash.AbsentPage, _ bytes: [UInt8]) -> Bool {
+        func takes(_ page: AbsentPage, _ bytes: [UInt8]) -> Bool {
             bytes.withSlice { pages.install(page, $0) }
         }
 
@@ -82,9 +82,7 @@ import Testing
         func spill(_ count: Int, all: Bool = false) {
             for _ in 0..<count {
                 guard let look = pages.turnHand(ignoringTouches: all || random.below(4) == 0) else {
-                    var buried: [UInt32] = []
-                    pages.issueBuried { buried.append($0) }
-                    for name in buried { inFlight.append((name, nil)) }
+                    pages.paging?.issueBuried(most: .max) { inFlight.append(($0, nil)) }
                     return
                 }
                 switch look {
@@ -119,7 +117,7 @@ import Testing
         }
 
         func checkAll() {
-            var absent: [PagedHash.AbsentPage] = []
+            var absent: [AbsentPage] = []
             pages.forEachAbsentPage { absent.append($0) }
             for page in absent { install(page) }
             var found: [String: String] = [:]
@@ -157,7 +155,7 @@ import Testing
         #expect(bench.pages.paging?.isSettled == true)
         #expect(bench.pages.paging?.absent == bench.pages.pageCount)
         // What flash has is what the directory names, and nothing of pages that are no more.
-        var names: Set<UInt32> = []
+        var names: Set<PageName> = []
         bench.pages.forEachAbsentPage { names.insert($0.name) }
         #expect(names == Set(bench.flash.keys))
         bench.checkAll()
@@ -213,7 +211,7 @@ import Testing
             #expect(isRefused(bad))
         }
         // A page of another place, a cut one, one with half a pair.
-        var absent: [PagedHash.AbsentPage] = []
+        var absent: [AbsentPage] = []
         bench.pages.forEachAbsentPage { absent.append($0) }
         let first = try #require(bench.flash[absent[0].name])
         let second = try #require(bench.flash[absent[1].name])

@@ -132,7 +132,7 @@ private struct Fixture {
         #expect(contents.database(of: Fixture.generation) == 0)
         var census = Census(separator: Array(":".utf8), largest: 2, now: Fixture.now)
         try contents.forEach(in: Fixture.generation) { entry in
-            census.add(entry)
+            census.add(entry, bytes: try contents.bytes(of: entry.value, generation: entry.generation))
             return true
         }
         #expect(census.total.keys == 44 && census.total.expiring == 21 && census.total.pastDue == 10)
@@ -193,7 +193,7 @@ private struct Fixture {
         #expect(whole.problems == [] && whole.pages > 50)
         var census = Census(separator: [], largest: 1, now: Fixture.now)
         try contents.forEach(in: Fixture.generation) { entry in
-            census.add(entry)
+            census.add(entry, bytes: try contents.bytes(of: entry.value, generation: entry.generation))
             return true
         }
         // More than the texts: 2000 of 5 bytes and as many of 7 to 10.
@@ -206,7 +206,7 @@ private struct Fixture {
         record.free()
         #expect(lines.count == 2000 && lines.contains("\"field:7\" \"value\""))
 
-        func name(_ collection: UInt64, _ page: UInt32) -> ByteBuffer {
+        func name(_ collection: UInt64, _ page: PageName) -> ByteBuffer {
             var key = ByteBuffer()
             FlashKey.page(generation: Fixture.generation, collection: collection, name: page, into: &key)
             return key

@@ -76,6 +76,10 @@ public struct StorageStatistics: Sendable {
     public var diskBytes: UInt64 = 0
     /// What is live by the provider's estimate.
     public var liveBytes: UInt64 = 0
+    /// Of what was put and takes space, the part (0 to 1) that has been deleted key by key.
+    public var deletedShare = 0.0
+    /// What the device has left for anybody; nil where nothing is known of one.
+    public var freeBytes: UInt64?
     /// The provider's estimate of its keys.
     public var estimatedKeys: UInt64 = 0
     public var memtableBytes: UInt64 = 0
@@ -133,6 +137,13 @@ public protocol StorageProvider: AnyObject, Sendable {
     /// Rewrites `from ..< to` so that dead data gives its space back. Slow.
     func compact(from: ByteSlice, to: ByteSlice) throws(StorageError)
 
+    /// The same for all there is. While `cancelCompactions` is on it ends soon and throws.
+    func compactEverything() throws(StorageError)
+    func cancelCompactions(_ isOn: Bool)
+
+    /// Bounds what upkeep (flushes, compactions) reads and writes, in bytes a second; 0: no limit.
+    func limitUpkeep(bytesPerSecond: UInt64)
+
     /// Gives the space of what lies in `from ..< to` back at once as far as that needs no writing: for a range that
     /// is about to be deleted and that nobody reads, or ever writes into, any more, on a device that may be full. Any
     /// part of the range may be gone then, or go later. False if work under way or live data hold some of it: another
@@ -154,6 +165,11 @@ public protocol StorageProvider: AnyObject, Sendable {
 }
 
 extension StorageProvider {
+    /// A provider whose compactions take no time has nothing to cancel.
+    public func compactEverything() throws(StorageError) { try compact(from: .empty, to: .empty) }
+    public func cancelCompactions(_ isOn: Bool) {}
+    /// A provider without upkeep has nothing to bound.
+    public func limitUpkeep(bytesPerSecond: UInt64) {}
     /// A provider without files of its own has nothing to drop.
     public func dropFiles(from: ByteSlice, to: ByteSlice) throws(StorageError) -> Bool { true }
     public func rewriteDropped(from: ByteSlice, to: ByteSlice) throws(StorageError) {}

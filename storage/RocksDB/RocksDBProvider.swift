@@ -89,8 +89,16 @@ public final class RocksDBProvider: StorageProvider, @unchecked Sendable {
     }
 
     public func compact(from: ByteSlice, to: ByteSlice) throws(StorageError) {
-        try check(firn_rocksdb_compact(handle, firn_rocksdb_slice(from), firn_rocksdb_slice(to)))
+        try check(firn_rocksdb_compact(handle, firn_rocksdb_slice(from), firn_rocksdb_slice(to), 0))
     }
+
+    public func compactEverything() throws(StorageError) {
+        try check(firn_rocksdb_compact(handle, firn_rocksdb_slice(), firn_rocksdb_slice(), 1))
+    }
+
+    public func cancelCompactions(_ isOn: Bool) { firn_rocksdb_cancel_compactions(handle, isOn ? 1 : 0) }
+
+    public func limitUpkeep(bytesPerSecond: UInt64) { firn_rocksdb_limit_io(handle, bytesPerSecond) }
 
     public func dropFiles(from: ByteSlice, to: ByteSlice) throws(StorageError) -> Bool {
         var isWhole: Int32 = 0
@@ -108,7 +116,9 @@ public final class RocksDBProvider: StorageProvider, @unchecked Sendable {
         firn_rocksdb_read_statistics(handle, &raw)
         var out = StorageStatistics()
         out.diskBytes = raw.disk_bytes
+        out.freeBytes = raw.free_bytes == .max ? nil : raw.free_bytes
         out.liveBytes = raw.live_bytes
+        out.deletedShare = raw.deleted_share
         out.estimatedKeys = raw.estimated_keys
         out.memtableBytes = raw.memtable_bytes
         out.blockCacheBytes = raw.block_cache_bytes

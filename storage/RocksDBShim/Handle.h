@@ -6,6 +6,7 @@
 #include <rocksdb/db.h>
 #include <rocksdb/listener.h>
 #include <rocksdb/options.h>
+#include <rocksdb/rate_limiter.h>
 #include <rocksdb/statistics.h>
 
 #include <atomic>
@@ -82,6 +83,9 @@ std::shared_ptr<rocksdb::CompactionFilterFactory> MakeDeadRangeFilters(std::shar
 /// InvalidArgument or NotSupported names what is not accepted.
 rocksdb::Status MakeOptions(const firn_rocksdb_options &from, rocksdb::Options *out);
 
+/// A limiter whose rate can be set at any time, in bytes a second; 0: no limit.
+std::shared_ptr<rocksdb::RateLimiter> MakeLimiter(uint64_t bytes_per_second);
+
 /// The information log: LOG in `directory`, of bounded size.
 std::shared_ptr<rocksdb::Logger> MakeInfoLog(const std::string &directory);
 
@@ -137,6 +141,10 @@ struct firn_rocksdb {
   std::shared_ptr<firn::Watcher> watcher;
   std::shared_ptr<firn::DeadRanges> dead = std::make_shared<firn::DeadRanges>();
   std::shared_ptr<rocksdb::Statistics> statistics;
+  /// Of flushes and compactions.
+  std::shared_ptr<rocksdb::RateLimiter> limiter;
+  /// Whether manual compactions end early.
+  std::atomic<bool> compactions_canceled{false};
   std::atomic<int> cursors{0};
   /// Bytes at which a memtable is full.
   size_t memtable_bytes = 0;

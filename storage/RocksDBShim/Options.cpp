@@ -3,7 +3,6 @@
 #include <rocksdb/cache.h>
 #include <rocksdb/convenience.h>
 #include <rocksdb/filter_policy.h>
-#include <rocksdb/rate_limiter.h>
 #include <rocksdb/table.h>
 
 #include <algorithm>
@@ -136,10 +135,8 @@ void SetBackground(const firn_rocksdb_options &from, rocksdb::Options *o) {
   o->max_background_jobs = std::max(from.background_jobs, 2);
   // The device sees a steady stream instead of a burst at each file's end.
   o->bytes_per_sync = kMiB;
-  if (from.io_limit_bytes_per_second > 0) {
-    o->rate_limiter.reset(rocksdb::NewGenericRateLimiter(static_cast<int64_t>(from.io_limit_bytes_per_second),
-                                                         100 * 1000, 10, rocksdb::RateLimiter::Mode::kAllIo));
-  }
+  // Always there, so that a limit can be set later.
+  o->rate_limiter = MakeLimiter(from.io_limit_bytes_per_second);
   // What failed stays failed until the server says Resume: writes must not be accepted meanwhile.
   o->max_bgerror_resume_count = 0;
 }
@@ -196,6 +193,7 @@ rocksdb::Status MakeOptions(const firn_rocksdb_options &from, rocksdb::Options *
     return rocksdb::Status::InvalidArgument(
         "comparator, merge_operator, row_cache and allow_mmap_writes can't be changed");
   }
+  out->rate_limiter = base.rate_limiter;
   out->avoid_flush_during_shutdown = true;
   out->max_bgerror_resume_count = 0;
   // Never forced, whatever was asked for: it asserts what isn't true after files were dropped; see DropFiles.cpp.

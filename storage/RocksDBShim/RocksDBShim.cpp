@@ -6,8 +6,10 @@
 #include <rocksdb/perf_context.h>
 #include <rocksdb/perf_level.h>
 #include <rocksdb/utilities/checkpoint.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <thread>
@@ -111,6 +113,30 @@ bool IsFlushed(rocksdb::DB *db, rocksdb::SequenceNumber last) {
   return false;
 }
 
+/// The part of what was put that no tombstone covers: RocksDB's estimate of what is alive counts deleted data until a
+/// compaction has met its tombstone, and nothing makes one when most has been deleted. Never more than the truth by
+/// that, less where tombstones have nothing to cover.
+double AliveShare(rocksdb::DB *db) {
+  using P = rocksdb::DB::Properties;
+  uint64_t entries = 0, deletions = 0, value = 0;
+  for (const auto &name : {P::kNumEntriesActiveMemTable, P::kNumEntriesImmMemTables}) {
+    if (db->GetIntProperty(name, &value)) entries += value;
+  }
+  for (const auto &name : {P::kNumDeletesActiveMemTable, P::kNumDeletesImmMemTables}) {
+    if (db->GetIntProperty(name, &value)) deletions += value;
+  }
+  rocksdb::ColumnFamilyMetaData all;
+  db->GetColumnFamilyMetaData(&all);
+  for (const auto &level : all.levels) {
+    for (const auto &file : level.files) {
+      entries += file.num_entries;
+      deletions += file.num_deletions;
+    }
+  }
+  const uint64_t puts = entries - std::min(entries, deletions);
+  return puts == 0 ? 1 : 1 - double(std::min(puts, deletions)) / double(puts);
+}
+
 /// Makes the entry of `path` in its parent directory durable; 0 or an errno.
 int SyncParent(const std::string &path) {
   const size_t slash = path.find_last_of('/');
@@ -184,6 +210,7 @@ firn_rocksdb_status firn_rocksdb_open(const char *directory, const firn_rocksdb_
     options.listeners.push_back(handle->watcher);
     options.compaction_filter_factory = MakeDeadRangeFilters(handle->dead);
     options.statistics = handle->statistics;
+    handle->limiter = options.rate_limiter;
     rocksdb::DB *db = nullptr;
     s = from->read_only ? rocksdb::DB::OpenForReadOnly(options, directory, &db)
                         : rocksdb::DB::Open(options, directory, &db);
@@ -236,7 +263,8 @@ firn_rocksdb_status firn_rocksdb_checkpoint(firn_rocksdb *handle, const char *di
   });
 }
 
-firn_rocksdb_status firn_rocksdb_compact(firn_rocksdb *handle, firn_rocksdb_slice from, firn_rocksdb_slice to) {
+firn_rocksdb_status firn_rocksdb_compact(firn_rocksdb *handle, firn_rocksdb_slice from, firn_rocksdb_slice to,
+                                         int32_t cancelable) {
   return Guarded([&] {
     const Bounds bounds(from, to);
     rocksdb::CompactRangeOptions options;
@@ -245,8 +273,17 @@ firn_rocksdb_status firn_rocksdb_compact(firn_rocksdb *handle, firn_rocksdb_slic
     options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
     options.blob_garbage_collection_policy = rocksdb::BlobGarbageCollectionPolicy::kForce;
     options.blob_garbage_collection_age_cutoff = 1.0;
+    if (cancelable) options.canceled = &handle->compactions_canceled;
     return Convert(handle->db->CompactRange(options, bounds.begin(), bounds.end()));
   });
+}
+
+void firn_rocksdb_cancel_compactions(firn_rocksdb *handle, int32_t canceled) {
+  handle->compactions_canceled.store(canceled != 0, std::memory_order_release);
+}
+
+void firn_rocksdb_limit_io(firn_rocksdb *handle, uint64_t bytes_per_second) {
+  handle->limiter->SetBytesPerSecond(static_cast<int64_t>(bytes_per_second));
 }
 
 void firn_rocksdb_read_statistics(firn_rocksdb *handle, firn_rocksdb_statistics *out) {
@@ -259,7 +296,15 @@ void firn_rocksdb_read_statistics(firn_rocksdb *handle, firn_rocksdb_statistics 
   const firn_rocksdb_status ignored = Guarded([&] {
     using P = rocksdb::DB::Properties;
     out->disk_bytes = property(P::kTotalSstFilesSize) + property(P::kTotalBlobFileSize);
+    // As df says it. GetFreeSpace counts what is kept for root, if we are that.
+    struct statvfs disk;
+    out->free_bytes = statvfs(handle->db->GetName().c_str(), &disk) == 0 ? uint64_t(disk.f_bavail) * disk.f_frsize
+                                                                         : UINT64_MAX;
+    const double alive = AliveShare(handle->db.get());
+    out->deleted_share = 1 - alive;
+    // 0 is for what could not be read.
     out->live_bytes = property(P::kEstimateLiveDataSize);
+    if (out->live_bytes > 0) out->live_bytes = std::max<uint64_t>(1, double(out->live_bytes) * alive);
     out->estimated_keys = property(P::kEstimateNumKeys);
     out->memtable_bytes = property(P::kCurSizeAllMemTables);
     out->block_cache_bytes = property(P::kBlockCacheUsage);

@@ -45,7 +45,7 @@ extension KeyCommands {
         ) { persist(&$0) },
     ]
 
-    /// The row of a command that sets an expiry. It moves the record, so it needs the value.
+    /// The row of a command that sets an expiry. It moves the record, but looks at nothing in it.
     private static func expiring(
         _ name: StaticString, since: StaticString, _ documentation: CommandDocumentation, _ summary: StaticString,
         _ body: @escaping @Sendable (inout CommandContext) -> Void

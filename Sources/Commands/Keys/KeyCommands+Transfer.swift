@@ -68,8 +68,8 @@ extension KeyCommands {
         let record = entry.record.copy(key: target.bytes, expiry: entry.record.expiry, isMove: true)
         let access = record.access
         context.keyspace.delete(entry, keepsPages: keepsPages)
-        record.collectionObject?.withPages { pages in
-            if keepsPages { pages.forgetFlights() } else if pages.paging != nil { pages.stopPaging() }
+        if let value = record.collectionObject, value.paging != nil {
+            if keepsPages { value.forgetFlights() } else { value.stopPaging() }
         }
         context.replace(target, record)
         record.access = access

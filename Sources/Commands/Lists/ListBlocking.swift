@@ -9,6 +9,7 @@ extension ListCommands {
         CommandRow(
             "blpop", arity: -3, [.write, .noScript, .blocking], [.write, .list, .slow, .blocking], group: .list,
             keys: [KeySpec([.readWrite, .access, .delete], .index(1), .range(last: -2, step: 1, limit: 0))],
+            plan: .specified(.ends(first: 1, last: 0)),
             since: "2.0.0",
             summary: "Removes and returns the first element of the first of several lists that has any; waits for one.",
             complexity: "O(N) for N keys",
@@ -17,6 +18,7 @@ extension ListCommands {
         CommandRow(
             "brpop", arity: -3, [.write, .noScript, .blocking], [.write, .list, .slow, .blocking], group: .list,
             keys: [KeySpec([.readWrite, .access, .delete], .index(1), .range(last: -2, step: 1, limit: 0))],
+            plan: .specified(.ends(first: 0, last: 1)),
             since: "2.0.0",
             summary: "Removes and returns the last element of the first of several lists that has any; waits for one.",
             complexity: "O(N) for N keys",
@@ -27,6 +29,7 @@ extension ListCommands {
             keys: [
                 KeySpec([.readWrite, .access, .delete], .index(2), .count(index: 0, first: 1, step: 1))
             ],
+            plan: .deciding { poppedFirst($0) },
             since: "7.0.0",
             summary: "Removes and returns elements of the first of several lists that has any; waits for one.",
             complexity: "O(N + M) for N keys and M elements returned",
@@ -36,6 +39,7 @@ extension ListCommands {
             "blmove", arity: 6, [.write, .denyOOM, .noScript, .blocking], [.write, .list, .slow, .blocking],
             group: .list,
             keys: [.one([.readWrite, .access, .delete]), .one([.readWrite, .insert], at: 2)],
+            plan: .specified(.ends(first: 1, last: 1)),
             since: "6.2.0",
             summary: "Moves an element from an end of one list to an end of another and returns it; waits for one.",
             complexity: "O(1)",
@@ -49,6 +53,7 @@ extension ListCommands {
             "brpoplpush", arity: 4, [.write, .denyOOM, .noScript, .blocking], [.write, .list, .slow, .blocking],
             group: .list,
             keys: [.one([.readWrite, .access, .delete]), .one([.readWrite, .insert], at: 2)],
+            plan: .specified(.ends(first: 1, last: 1)),
             since: "2.2.0",
             summary: "Moves the last element of one list before the first of another and returns it; waits for one.",
             complexity: "O(1)",

@@ -32,10 +32,7 @@ extension ListCommands {
 
     /// The elements that two inclusive numbers name, negative ones counted from the end.
     static func range(_ first: Int64, _ last: Int64, count: Int) -> Range<Int> {
-        // The sum of a negative and a count can't overflow.
-        let start = max(0, first < 0 ? Int(first) + count : Int(first))
-        let end = min(count - 1, last < 0 ? Int(last) + count : Int(last))
-        return start > end ? 0..<0 : start..<end + 1
+        ListValue.range(Int(first), Int(last), of: count)
     }
 
     static func lrange(_ call: inout CommandContext) {

@@ -109,6 +109,20 @@ extension ListCommands {
         keyspace.changeOrRemove(entry, list, key, .list, end.popEvent) { $0.remove(number, from: end) }
     }
 
+    /// Elements that LPOP or RPOP is asked for.
+    static func popped(_ arguments: Arguments) -> Int {
+        guard arguments.count == 3 else { return 1 }
+        return Decimal.parseInt64(arguments[2]).map { max(0, Int($0)) } ?? 0
+    }
+
+    /// What LMPOP and BLMPOP may take, from whichever end: the number is the last argument, if there is one.
+    static func poppedFirst(_ arguments: Arguments) -> KeyNeed {
+        let last = arguments.count - 1
+        let isCounted = last > 4 && arguments[last - 1].equalsIgnoringCase("count")
+        let number = isCounted ? Decimal.parseInt64(arguments[last]).map { max(0, Int($0)) } ?? 0 : 1
+        return .ends(first: number, last: number)
+    }
+
     static func lmpop(_ call: inout CommandContext) { popFirst(&call, numkeys: 1, waits: false) }
 
     /// LMPOP and, with a timeout in front, BLMPOP. The number of keys is argument `numkeysIndex`.

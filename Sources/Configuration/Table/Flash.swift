@@ -61,12 +61,30 @@ extension DirectiveTable {
             "storage-flush-period", int, 500, [],
             .nothing("records are written when they leave RAM and at SHUTDOWN")),
         .memory("maxstorage", 0, [], .works, "bytes the flash tier may use; 0 for no limit"),
+        .memory(
+            "flash-disk-reserve", 0, [], .works,
+            "bytes that stay free on the flash tier's disk: at this mark it does what it does at maxstorage"),
         .flag(
             "delete-on-evict", false, [], .nothing("eviction moves to flash; maxstorage decides on deletion"),
             wordy: true),
         .integer(
             "flash-io-threads", 1...256, 16, .immutable, .works,
             "threads that read cold keys: the device's queue depth"),
+        .integer(
+            "flash-fault-queue-length", 256...1_048_576, 16_384, [], .works,
+            "reads of cold keys that may be queued; calls that need more get them in portions of an eighth"),
+        .integer(
+            "flash-warm-up-keys", long, 1_000_000, [], .works,
+            "the hottest keys in RAM, so many at most, are noted at SHUTDOWN and read in again after the next start; "
+                + "0: none, and what is under way ends"),
+        .integer(
+            "flash-warm-up-rate", positive, 20_000, [], .works,
+            "keys of that list that are looked at in a second at most"),
+        .special(
+            "flash-policy", .flashPolicies, "\"\"", .several, .works,
+            "keys that match stay in RAM as long as there are others (hot), leave it early (cold), or neither "
+                + "(default); repeatable, the first rule that matches counts; a pattern as in KEYS, without special "
+                + "characters what keys begin with"),
         .choice(
             "flash-unsealed", ["rename", "refuse"], "rename", .immutable, .works,
             "at start with a flash directory that was not sealed: set it aside, or refuse to start"),
@@ -76,6 +94,9 @@ extension DirectiveTable {
         .choice(
             "flash-compression", ["none", "snappy", "lz4", "zstd", "bzip2"], "lz4", .immutable, .works,
             "of blocks on flash"),
+        .memory(
+            "flash-background-io-limit", 0, [], .works,
+            "bytes that flushes and compactions read and write in a second, and a scrub reads; 0 for no limit"),
         .flag("flash-direct-reads", false, .immutable, .works, "read past the system's page cache"),
     ]
 }

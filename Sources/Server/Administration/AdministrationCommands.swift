@@ -2,5 +2,5 @@ import Commands
 
 /// Commands with which an operator runs the server.
 enum AdministrationCommands {
-    static let rows: [CommandRow] = FlushCommands.rows + ShutdownCommand.rows
+    static let rows: [CommandRow] = FlushCommands.rows + ShutdownCommand.rows + [FlashCommand.row]
 }

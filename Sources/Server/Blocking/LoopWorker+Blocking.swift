@@ -41,8 +41,8 @@ extension LoopWorker {
         case .gone: preconditionFailure("connection \(session.id) waits with a call that has ended")
         case .claimed, nil: break
         }
-        if let failure = parked.firstFailure {
-            reply.pointee.error(ErrorText.readFailed(failure))
+        if let text = parked.errorText {
+            reply.pointee.error(text)
             refused(session, entry, start: start)
             return .answered
         }

@@ -254,7 +254,10 @@ final class WaitTable: @unchecked Sendable {
                 cursor = node.next
                 let wants = isUnknown || node.call.request.wants(entry?.record)
                 guard wants, node.call !== except else { continue }
-                if serves, let found = entry, let serve = node.call.request.serve {
+                // Who takes from a collection of which pages are only on flash must ask for them.
+                if serves, let found = entry, found.record.collectionObject?.isPartial != true,
+                    let serve = node.call.request.serve
+                {
                     guard node.call.serve({ serve(&keyspace, ref, found, $0) }) else { continue }
                     queue.remove(node)
                     store.observe(queue.position.shard, -1)

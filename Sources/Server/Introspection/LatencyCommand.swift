@@ -148,7 +148,8 @@ enum LatencyCommand {
                 "HISTOGRAM [<command> ...]",
                 "    Tells how long the commands take (default: all that were called): how many calls",
                 "    took at most so many microseconds. With a flash tier the stages of a miss can be named",
-                "    too, as in the other subcommands: flash-queue (until a thread turns to the key),",
+                "    too, as in the other subcommands: flash-queue (until a thread turns to the key; for",
+                "    commands with many flash-queue-many, for keys read ahead flash-queue-ahead),",
                 "    flash-read, flash-install and flash-resume (until the command has run).",
             ])
     }

@@ -67,6 +67,9 @@ enum ServerSyntax {
             ]),
     ])
     static let flushall = flushdb
+    static let flashJob = CommandDocumentation([
+        CommandArgument(.pureToken, "stop", .optional, token: "STOP"),
+    ])
     static let swapdb = CommandDocumentation([
         CommandArgument(.integer, "index1"),
         CommandArgument(.integer, "index2"),

@@ -3,6 +3,7 @@ import Frontend
 import Keyspace
 import Platform
 import RESP
+import Tiering
 
 /// A transaction that runs behind the exclusive gate, a command at a time: see `ExclusiveGate`.
 ///
@@ -52,8 +53,8 @@ final class ExclusiveRun: @unchecked Sendable {
 }
 
 /// The reads that a command of such a transaction waits for.
-final class RunFaults: FaultWaiter, @unchecked Sendable {
-    // @unchecked: as FaultWaiter.
+final class RunFaults: ReadWaiter, @unchecked Sendable {
+    // @unchecked: as ReadWaiter.
     private let run: ExclusiveRun
 
     init(_ run: ExclusiveRun) {
@@ -114,8 +115,8 @@ extension LoopWorker {
         let awaited = run.faults
         defer { if let awaited { noteResumed(awaited) } }
         var began = Ticks.now()
-        if let failure = run.faults?.firstFailure {
-            run.reply.pointee.error(ErrorText.readFailed(failure))
+        if let text = run.faults?.errorText {
+            run.reply.pointee.error(text)
         } else {
             guard ask(command, run) else {
                 run.reply.pointee.truncate(to: record.start)
@@ -192,16 +193,12 @@ extension LoopWorker {
         run.answer = context.pointee.answer
         context.pointee.answer = nil
         let waiter = RunFaults(run)
-        let reads = preparation.pointee.requestFaults(for: waiter, &context.pointee)
         if let earlier = run.faults {
-            if run.late != nil {
-                waiter.inherit(earlier)
-            } else {
-                context.pointee.keyspace.release(earlier.faults)
-            }
+            // What came may be a portion of what it needs: all of it stays until the command has run.
+            waiter.inherit(earlier)
+            waiter.room = earlier.room.take()
         }
         run.faults = waiter
-        tier?.submit(reads)
-        waiter.arm()
+        preparation.pointee.read(for: waiter, &context.pointee)
     }
 }

@@ -101,10 +101,7 @@ extension LoopWorker {
         let call = context.pointee.arguments
         context.pointee.database = session.database.load(ordering: .relaxed)
         guard preparation.pointee.lock(transaction, &context.pointee) else {
-            let waiter = park(session, .keys)
-            let faults = preparation.pointee.requestFaults(for: waiter, &context.pointee)
-            tier?.submit(faults)
-            waiter.arm()
+            preparation.pointee.read(for: park(session, .keys), &context.pointee)
             return false
         }
         if preparation.pointee.hasReserved(context.pointee),

@@ -93,9 +93,10 @@ extension CountedTree {
         if number == 0 { page.free() } else { appendPage(CountedTreePage(page), elements: number / width) }
     }
 
-    /// The same with a page that may be compressed and has so many elements.
-    mutating func appendPage(_ page: CountedTreePage, elements: Int) {
-        addPage(page, elements: elements, to: lastRow, at: lastRow.entries)
+    /// The same with a page that may be compressed or away and has so many elements. `name`: of one that is away, or of
+    /// a copy.
+    mutating func appendPage(_ page: CountedTreePage, elements: Int, name: PageName? = nil) {
+        addPage(page, elements: elements, name: name, to: lastRow, at: lastRow.entries)
     }
 
     // MARK: Removing
@@ -215,7 +216,7 @@ extension CountedTree {
 
     @inline(__always)
     private func hasRoom(_ row: Node, _ slot: Int, for cost: Int) -> Bool {
-        row.pages[slot].totalBytes + cost <= pageBytes && row.counts[slot] < pageElements
+        row.pages[slot].totalBytes + cost <= pageBytes && row.counts[slot] < pageElements && !row.pages[slot].isAway
     }
 
     /// Makes a page a listpack for good, if it is compressed.
@@ -245,6 +246,10 @@ extension CountedTree {
         _ row: Node, _ slot: Int, by elements: Int, _ body: (inout CountedTreePage) -> Void
     ) {
         let before = row.pages[slot].memoryBytes
+        if let paging {
+            paging.noteChange(&row.states[slot].use)
+            Paging.touch(&row.states[slot].use)
+        }
         body(&row.pages[slot])
         memoryBytes += row.pages[slot].memoryBytes - before
         guard elements != 0 else { return }
@@ -253,15 +258,16 @@ extension CountedTree {
         count += elements
     }
 
-    /// Adds a page at `slot` of `row`. Returns where it stands then.
+    /// Adds a page at `slot` of `row`. Returns where it stands then. `name`: of one that isn't new.
     @discardableResult
     mutating func addPage(
-        _ page: CountedTreePage, elements: Int, to row: Node, at slot: Int
+        _ page: CountedTreePage, elements: Int, name: PageName? = nil, to row: Node, at slot: Int
     ) -> (row: Node, slot: Int) {
         let (row, slot) = makeRoom(row, slot)
         row.open(slot)
         row.pages[slot] = page
         row.counts[slot] = elements
+        if paging != nil { notePage(row, slot, name) }
         carry(elements, up: row)
         count += elements
         pageCount += 1
@@ -275,6 +281,7 @@ extension CountedTree {
         for slot in range {
             elements += row.counts[slot]
             memoryBytes -= row.pages[slot].memoryBytes
+            if paging != nil { noteGone(row, slot) }
             row.pages[slot].free()
         }
         pageCount -= range.count
@@ -340,7 +347,8 @@ extension CountedTree {
 
     /// Whether the pages at `slot` and behind it may be joined.
     private func isSmall(_ row: Node, _ slot: Int) -> Bool {
-        row.counts[slot] + row.counts[slot + 1] <= pageElements / 4 * 3
+        !row.pages[slot].isAway && !row.pages[slot + 1].isAway
+            && row.counts[slot] + row.counts[slot + 1] <= pageElements / 4 * 3
             && row.pages[slot].totalBytes + row.pages[slot + 1].totalBytes <= pageBytes / 4 * 3
     }
 
@@ -352,6 +360,7 @@ extension CountedTree {
         row.pages[slot].forgetAttempt()
         row.counts[slot] += row.counts[slot + 1]
         memoryBytes -= behind.memoryBytes
+        if paging != nil { noteGone(row, slot + 1) }
         behind.free()
         pageCount -= 1
         row.close(slot + 1..<slot + 2)

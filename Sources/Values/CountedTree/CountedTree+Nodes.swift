@@ -16,13 +16,13 @@ extension CountedTree {
         }
     }
 
-    private mutating func makeNode(level: Int, capacity: Int = Node.fanout) -> Node {
-        let node = Node(level: level, capacity: capacity)
+    mutating func makeNode(level: Int, capacity: Int = Node.fanout) -> Node {
+        let node = Node(level: level, capacity: capacity, hasStates: level == 0 && paging != nil)
         memoryBytes += node.memoryBytes
         return node
     }
 
-    private mutating func freeNode(_ node: Node) {
+    mutating func freeNode(_ node: Node) {
         memoryBytes -= node.memoryBytes
         node.free()
     }
@@ -55,7 +55,7 @@ extension CountedTree {
         }
         guard let parent = node.parent else { preconditionFailure("a node without a parent that is not the root") }
         let behind = makeNode(level: node.level)
-        let moved = node.move(from: slot, to: behind)
+        let moved = move(node, from: slot, to: behind)
         behind.previous = node
         behind.next = node.next
         node.next?.previous = behind
@@ -71,10 +71,21 @@ extension CountedTree {
         return behind
     }
 
+    /// As the node's own; and pages are known to be where they are now.
+    @discardableResult
+    private func move(_ node: Node, from slot: Int, to other: Node) -> Int {
+        let first = other.entries
+        let elements = node.move(from: slot, to: other)
+        if let paging, other.level == 0 {
+            for index in first..<other.entries { paging.rows[other.names[index]] = other }
+        }
+        return elements
+    }
+
     /// Gives the root, which is a row, another capacity.
     private mutating func resizeRoot(_ capacity: Int) {
         let fresh = makeNode(level: 0, capacity: capacity)
-        root.move(from: 0, to: fresh)
+        move(root, from: 0, to: fresh)
         freeNode(root)
         root = fresh
         firstRow = fresh
@@ -100,7 +111,7 @@ extension CountedTree {
         let node = parent.children[slot]
         let behind = parent.children[slot + 1]
         guard node.entries + behind.entries <= Self.joinedEntries else { return false }
-        parent.counts[slot] += behind.move(from: 0, to: node)
+        parent.counts[slot] += move(behind, from: 0, to: node)
         unlink(behind, parent, slot + 1)
         return true
     }
@@ -143,6 +154,7 @@ extension CountedTree {
         precondition(totals.elements == count, "\(totals.elements) elements, \(count) counted")
         precondition(totals.pages == pageCount, "\(totals.pages) pages, \(pageCount) counted")
         precondition(totals.bytes == memoryBytes, "\(totals.bytes) bytes, \(memoryBytes) counted")
+        checkPaging()
     }
 
     private func check(
@@ -158,7 +170,10 @@ extension CountedTree {
         totals.bytes += node.memoryBytes
         for slot in 0..<node.entries {
             let before = totals.elements
-            if level == 0 {
+            if level == 0, node.pages[slot].isAway {
+                totals.elements += node.counts[slot]
+                totals.pages += 1
+            } else if level == 0 {
                 let number = totals.pages
                 totals.elements += withPage(node, slot) { page in
                     precondition(ListpackCheck.isValid(page.bytes), "page \(number) is damaged")

@@ -56,6 +56,10 @@ public struct CountedTree: ~Copyable {
     private var bytesLimit: UInt32 = 0
     private var elementsLimit: UInt32 = 0
     private let entries: UInt8
+    /// How its pages go to flash one by one; nil while it goes as a whole.
+    public internal(set) var paging: Paging?
+    /// Bytes of listpacks that are only on flash.
+    public internal(set) var absentBytes = 0
 
     /// Where an element is, in a page that is not compressed: valid until the next change.
     public struct Place: Sendable {
@@ -110,18 +114,21 @@ public struct CountedTree: ~Copyable {
 
     public var isEmpty: Bool { count == 0 }
 
-    /// An independent copy, its pages the same, its nodes full. O(bytes).
+    /// An independent copy, its pages the same, its nodes full; pages that are away are away of it too. O(bytes).
     public func copy() -> CountedTree {
         var result = CountedTree(width: width)
         result.bytesLimit = bytesLimit
         result.elementsLimit = elementsLimit
+        if let paging = paging.flatMap({ Paging(absentPagesOf: $0) }) { result.adopt(paging) }
         var row: Node? = firstRow
         while let node = row {
             for slot in 0..<node.entries {
-                result.appendPage(node.pages[slot].copy(), elements: node.counts[slot])
+                let name = result.paging == nil ? nil : node.names[slot]
+                result.appendPage(node.pages[slot].copy(), elements: node.counts[slot], name: name)
             }
             row = node.next
         }
+        if result.paging != nil { result.absentBytes = absentBytes }
         return result
     }
 
@@ -307,6 +314,7 @@ public struct CountedTree: ~Copyable {
         _ row: Node, _ slot: Int, keptBy keeper: ExpandedListpacks? = nil, _ body: (Listpack) throws(E) -> R
     ) throws(E) -> R {
         let page = row.pages[slot]
+        if paging != nil { Paging.touch(&row.states[slot].use) }
         guard page.isCompressed else { return try body(page.listpack) }
         let expanded = page.compressedListpack.expanded()
         keeper?.keep(expanded)

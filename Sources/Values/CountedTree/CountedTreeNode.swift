@@ -2,9 +2,11 @@ import CShims
 
 /// A node of `CountedTree`: a block of memory with the children, and the elements below each.
 ///
-///     parent (8) | previous (8) | next (8) | entries (2) | capacity (2) | level (1), 3 unused
+///     parent (8) | previous (8) | next (8) | entries (2) | capacity (2) | level (1) | has states (1), 2 unused
 ///     capacity * child (8)           a page on level 0 (such a node is called a row), else a node
 ///     capacity * elements (8)
+///     capacity * name (8)            of each page, and
+///     capacity * state (4)           in rows of a tree whose pages go to flash one by one
 ///
 /// `previous` and `next` are the neighbours on the same level, whoever their parents are.
 struct CountedTreeNode: @unchecked Sendable, Equatable {
@@ -13,27 +15,40 @@ struct CountedTreeNode: @unchecked Sendable, Equatable {
 
     static let headerBytes = 32
     static let entryBytes = 16
+    /// Of an entry's name and state.
+    static let stateBytes = 12
     /// Entries of a node at most: such a node takes 1024 bytes, a size class of the allocator.
     static let fanout = 62
 
-    init(level: Int, capacity: Int) {
-        base = firn_allocate(Self.bytes(capacity))
+    /// What paging knows of a page.
+    struct PageState {
+        var use: UInt8 = 0
+        /// Calls that need it.
+        var pins: UInt16 = 0
+    }
+
+    /// `hasStates`: it is a row with names and states of pages.
+    init(level: Int, capacity: Int, hasStates: Bool = false) {
+        base = firn_allocate(Self.bytes(capacity, hasStates))
         parent = nil
         previous = nil
         next = nil
         base.storeBytes(of: UInt16(capacity), toByteOffset: 26, as: UInt16.self)
         base.storeBytes(of: UInt8(level), toByteOffset: 28, as: UInt8.self)
+        base.storeBytes(of: hasStates ? 1 : 0, toByteOffset: 29, as: UInt8.self)
         entries = 0
     }
 
-    func free() { firn_deallocate(base, Self.bytes(capacity)) }
+    func free() { firn_deallocate(base, Self.bytes(capacity, hasStates)) }
 
     private init(_ base: UnsafeMutableRawPointer) { self.base = base }
 
-    private static func bytes(_ capacity: Int) -> Int { headerBytes + capacity * entryBytes }
+    private static func bytes(_ capacity: Int, _ hasStates: Bool) -> Int {
+        headerBytes + capacity * (entryBytes + (hasStates ? stateBytes : 0))
+    }
 
     /// Bytes that the allocator sets aside.
-    var memoryBytes: Int { firn_allocation_size(Self.bytes(capacity)) }
+    var memoryBytes: Int { firn_allocation_size(Self.bytes(capacity, hasStates)) }
 
     // MARK: Header
 
@@ -72,6 +87,10 @@ struct CountedTreeNode: @unchecked Sendable, Equatable {
         @inline(__always) get { Int(base.load(fromByteOffset: 28, as: UInt8.self)) }
     }
 
+    var hasStates: Bool {
+        @inline(__always) get { base.load(fromByteOffset: 29, as: UInt8.self) != 0 }
+    }
+
     // MARK: Entries
 
     /// The pages of a row. Each is a pointer.
@@ -87,6 +106,18 @@ struct CountedTreeNode: @unchecked Sendable, Equatable {
     /// The elements below each entry.
     var counts: UnsafeMutablePointer<Int> {
         @inline(__always) get { (base + Self.headerBytes + 8 * capacity).assumingMemoryBound(to: Int.self) }
+    }
+
+    /// The names of a row's pages, if it has states.
+    var names: UnsafeMutablePointer<PageName> {
+        precondition(hasStates, "names of pages that have none")
+        return (base + Self.headerBytes + 16 * capacity).assumingMemoryBound(to: PageName.self)
+    }
+
+    /// Their states.
+    var states: UnsafeMutablePointer<PageState> {
+        precondition(hasStates, "states of pages that have none")
+        return (base + Self.headerBytes + 24 * capacity).assumingMemoryBound(to: PageState.self)
     }
 
     /// Elements below the entries before `slot`.
@@ -131,12 +162,16 @@ struct CountedTreeNode: @unchecked Sendable, Equatable {
 
     // MARK: Moving entries
 
-    /// Makes place for one more entry at `slot`, with no elements; the caller stores the child.
+    /// Makes place for one more entry at `slot`, with no elements; the caller stores the child, its name and its state.
     func open(_ slot: Int) {
         let old = entries
         precondition(old < capacity && slot <= old, "an entry at \(slot) of \(old), room for \(capacity)")
         memmove(children + slot + 1, children + slot, 8 * (old - slot))
         memmove(counts + slot + 1, counts + slot, 8 * (old - slot))
+        if hasStates {
+            memmove(names + slot + 1, names + slot, 8 * (old - slot))
+            memmove(states + slot + 1, states + slot, 4 * (old - slot))
+        }
         counts[slot] = 0
         entries = old + 1
     }
@@ -146,10 +181,15 @@ struct CountedTreeNode: @unchecked Sendable, Equatable {
         let old = entries
         memmove(children + range.lowerBound, children + range.upperBound, 8 * (old - range.upperBound))
         memmove(counts + range.lowerBound, counts + range.upperBound, 8 * (old - range.upperBound))
+        if hasStates {
+            memmove(names + range.lowerBound, names + range.upperBound, 8 * (old - range.upperBound))
+            memmove(states + range.lowerBound, states + range.upperBound, 4 * (old - range.upperBound))
+        }
         entries = old - range.count
     }
 
     /// Moves the entries from `slot` on behind those of `other`, a node of the same level. Returns their elements.
+    /// Names and states go with them if both have them.
     @discardableResult
     func move(from slot: Int, to other: CountedTreeNode) -> Int {
         let moved = entries - slot
@@ -157,6 +197,10 @@ struct CountedTreeNode: @unchecked Sendable, Equatable {
         precondition(target + moved <= other.capacity, "\(target) and \(moved) entries in one node")
         memcpy(other.children + target, children + slot, 8 * moved)
         memcpy(other.counts + target, counts + slot, 8 * moved)
+        if hasStates, other.hasStates {
+            memcpy(other.names + target, names + slot, 8 * moved)
+            memcpy(other.states + target, states + slot, 4 * moved)
+        }
         other.entries = target + moved
         entries = slot
         var elements = 0

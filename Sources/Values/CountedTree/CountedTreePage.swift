@@ -1,9 +1,11 @@
 import CShims
 
-/// What a row of a `CountedTree` has for a page: a listpack, or one that is compressed.
+/// What a row of a `CountedTree` has for a page: a listpack, or one that is compressed, or nothing, if the page is only
+/// on flash.
 ///
 /// One word: the address of the block (the allocator's begin at multiples of 8, and below 2^48); in its lowest bits
-/// what the block holds, and in its upper 16 where in there the listpack begins. Elements that are removed from the
+/// what the block holds, and in its upper 16 where in there the listpack begins. Of a page that is away it has the
+/// listpack's length in place of an address. Elements that are removed from the
 /// front leave a gap. The others are moved when it is larger than what they take, so that emptying a page from its
 /// front moves each byte about once.
 struct CountedTreePage: @unchecked Sendable {
@@ -12,6 +14,7 @@ struct CountedTreePage: @unchecked Sendable {
 
     private static let compressed: UInt = 1
     private static let incompressible: UInt = 2
+    private static let away: UInt = 4
     private static let gapShift: UInt = 48
     private static let mostGap = 0xffff
     private static let address: UInt = (1 << gapShift - 1) & ~(compressed | incompressible)
@@ -20,6 +23,12 @@ struct CountedTreePage: @unchecked Sendable {
     init(_ listpack: Listpack) { bits = UInt(bitPattern: listpack.base) }
 
     init(_ page: CompressedListpack) { bits = UInt(bitPattern: page.base) | Self.compressed }
+
+    /// One that is away, with a listpack of so many bytes.
+    init(awayWith bytes: Int) { bits = UInt(bytes) << 3 | Self.away }
+
+    @inline(__always)
+    var isAway: Bool { bits & Self.away != 0 }
 
     @inline(__always)
     var isCompressed: Bool { bits & Self.compressed != 0 }
@@ -41,7 +50,7 @@ struct CountedTreePage: @unchecked Sendable {
     /// The listpack of a page that isn't compressed, to be read.
     @inline(__always)
     var listpack: Listpack {
-        precondition(!isCompressed, "a compressed page where a listpack was expected")
+        precondition(bits & (Self.compressed | Self.away) == 0, "a page, compressed or away, in place of a listpack")
         return Listpack(owning: block + gap)
     }
 
@@ -51,23 +60,29 @@ struct CountedTreePage: @unchecked Sendable {
         return CompressedListpack(owning: block)
     }
 
-    /// Bytes of the listpack, compressed or not.
+    /// Bytes of the listpack, in whatever form, or away.
     @inline(__always)
-    var totalBytes: Int { isCompressed ? compressedListpack.listpackBytes : listpack.totalBytes }
+    var totalBytes: Int {
+        if bits & (Self.compressed | Self.away) == 0 { return listpack.totalBytes }
+        return isAway ? Int(bits >> 3) : compressedListpack.listpackBytes
+    }
 
     /// Bytes that the allocator sets aside.
     @inline(__always)
     var memoryBytes: Int {
-        isCompressed ? compressedListpack.memoryBytes : firn_allocation_size(gap + listpack.totalBytes)
+        if bits & (Self.compressed | Self.away) == 0 { return firn_allocation_size(gap + listpack.totalBytes) }
+        return isAway ? 0 : compressedListpack.memoryBytes
     }
 
     func free() {
+        if isAway { return }
         if isCompressed { compressedListpack.free() } else { firn_deallocate(block, gap + listpack.totalBytes) }
     }
 
     /// An independent copy, in the same form.
     func copy() -> CountedTreePage {
-        isCompressed ? CountedTreePage(compressedListpack.copy()) : CountedTreePage(listpack.copy())
+        if isAway { return self }
+        return isCompressed ? CountedTreePage(compressedListpack.copy()) : CountedTreePage(listpack.copy())
     }
 
     /// Has `body` change the listpack; a compressed one is expanded for good.

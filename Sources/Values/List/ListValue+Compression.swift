@@ -81,7 +81,7 @@ extension CountedTree {
 
     private func isForCompression(_ at: (row: Node, slot: Int)) -> Bool {
         let page = at.row.pages[at.slot]
-        return !page.isCompressed && !page.isIncompressible
+        return !page.isCompressed && !page.isIncompressible && !page.isAway
     }
 
     /// Whether there are `depth` pages on either side. O(depth / 62), if nodes are full.

@@ -58,7 +58,9 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
 
     public override var count: Int { page?.count ?? tree?.count ?? 0 }
 
-    public override var memoryBytes: Int { page?.memoryBytes ?? objectBytes + (tree?.memoryBytes ?? 0) }
+    public override var memoryBytes: Int {
+        page?.memoryBytes ?? objectBytes + (tree?.memoryBytes ?? 0) + (tree?.paging?.memoryBytes ?? 0)
+    }
 
     private static let ownBytes = blockBytes(ListValue())
     override var objectBytes: Int { Self.ownBytes }
@@ -77,12 +79,24 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
         return ListValue(copy)
     }
 
+    public override var paging: Paging? { tree?.paging }
+
+    public override var hasPages: Bool { tree != nil }
+
+    @discardableResult
+    public override func withTree<R>(_ body: (inout CountedTree) -> R) -> R? { tree?.apply(body) }
+
     /// Form 0: the pages one behind the other; a listpack begins with its length.
     ///
     /// Form 1: the same, but before a compressed page (see CompressedListpack) stand four bytes of zero in place of a
     /// length. Written where there is such a page.
+    ///
+    /// Form 2: the root of a tree whose pages are values of their own.
     public override func encode(into buffer: inout ByteBuffer) {
-        if let page {
+        if paging != nil {
+            buffer.append(RecordEncoding.rootForm)
+            tree?.appendRoot(to: &buffer)
+        } else if let page {
             buffer.append(0)
             if !page.isEmpty { buffer.append(page.bytes) }
         } else {
@@ -92,7 +106,14 @@ public final class ListValue: CollectionValue, @unchecked Sendable {
 
     /// What `encode` has written; nil for anything else, an empty list too.
     static func decode(_ bytes: ByteSlice) -> ListValue? {
-        guard bytes.count > 1, bytes[0] <= 1 else { return nil }
+        guard bytes.count > 1 else { return nil }
+        if bytes[0] == RecordEncoding.rootForm {
+            guard var tree = CountedTree.decode(root: bytes.dropFirst(1), width: 1) else { return nil }
+            let limits = pageLimits
+            tree.setLimits(pageBytes: limits.bytes, pageElements: limits.elements)
+            return ListValue(tree)
+        }
+        guard bytes[0] <= 1 else { return nil }
         let list = ListValue()
         var rest = bytes.dropFirst(1)
         while !rest.isEmpty {

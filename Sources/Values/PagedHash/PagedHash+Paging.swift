@@ -11,24 +11,6 @@ import CShims
 // hashes, so a data directory is bound to the hash with which it was written, which follows from the seed in its seal.
 
 extension PagedHash {
-    /// A page that is only on flash.
-    public struct AbsentPage: Hashable, Sendable {
-        /// The first hash that it can hold.
-        public let name: UInt32
-        /// The bits that its hashes share.
-        public let depth: UInt8
-    }
-
-    /// What the hand finds at a page.
-    public enum Look {
-        /// Nothing to be done: not in RAM, needed, or in flight.
-        case none
-        /// It had been used; this is forgotten now, a bit of it.
-        case touched
-        case clean(UInt32)
-        case changed(UInt32)
-    }
-
     /// A block's address for pages that have none.
     nonisolated(unsafe) private static let nowhere = firn_allocate(8)
     // unsafe: never read or written
@@ -63,7 +45,7 @@ extension PagedHash {
         forEachSlot { _, index in
             guard !index.isAway else { return }
             index.pins = 0
-            if index.use & Paging.Use.inFlight != 0 { paging.noteWritten(index, succeeded: false) }
+            if index.use & Paging.Use.inFlight != 0 { paging.noteWritten(&index.use, succeeded: false) }
         }
     }
 
@@ -74,7 +56,7 @@ extension PagedHash {
 
     /// Counts a use of the page.
     func touch(_ index: PageIndex) {
-        if !index.isAway, index.use < 3 * Paging.Use.touch { index.use += Paging.Use.touch }
+        if !index.isAway { Paging.touch(&index.use) }
     }
 
     /// The first hash of a slot.
@@ -91,7 +73,8 @@ extension PagedHash {
     }
 
     /// The first slot of the page with this name; nil if there is none.
-    private func slot(named name: UInt32) -> Int? {
+    private func slot(named name: PageName) -> Int? {
+        let name = UInt32(truncatingIfNeeded: name)
         let slot = slot(of: name)
         let first = slot - slot % span(slot)
         return prefix(ofSlot: first) == name ? first : nil
@@ -196,7 +179,7 @@ extension PagedHash {
     private func absentPage(at slot: Int) -> AbsentPage? {
         let index = slots[slot].index
         guard index.isAway else { return nil }
-        return AbsentPage(name: prefix(ofSlot: slot - slot % span(slot)), depth: UInt8(index.depth))
+        return AbsentPage(name: PageName(prefix(ofSlot: slot - slot % span(slot))), depth: UInt8(index.depth))
     }
 
     /// All that are away. O(pages).
@@ -204,7 +187,7 @@ extension PagedHash {
         guard paging?.absent ?? 0 > 0 else { return }
         forEachSlot { slot, index in
             guard index.isAway else { return }
-            body(AbsentPage(name: prefix(ofSlot: slot), depth: UInt8(index.depth)))
+            body(AbsentPage(name: PageName(prefix(ofSlot: slot)), depth: UInt8(index.depth)))
         }
     }
 
@@ -236,10 +219,16 @@ extension PagedHash {
         var at = list.first
         while at < list.end {
             let prefix = Self.prefix(list.withBytes(at, Self.hash(of:)))
-            guard page.depth == 0 || prefix >> shift == page.name >> shift else { return false }
+            guard page.depth == 0 || PageName(prefix) >> shift == page.name >> shift else { return false }
             at = list.advance(at, by: width)
         }
         return true
+    }
+
+    /// The elements of the page with this name, which is in RAM.
+    public func elements(of name: PageName) -> Int {
+        guard let slot = slot(named: name) else { preconditionFailure("no page \(name)") }
+        return slots[slot].page.count / width
     }
 
     /// Puts another page in the place of the one whose first slot this is, which is freed.
@@ -255,7 +244,7 @@ extension PagedHash {
 
     /// Calls need the page that was away (1), or no longer (-1): wherever its elements are by now.
     public func pin(_ page: AbsentPage, by number: Int) {
-        var slot = slot(of: page.name)
+        var slot = slot(of: UInt32(truncatingIfNeeded: page.name))
         slot -= slot % span(slot)
         let end = slot + max(1, 1 << max(0, depth - Int(page.depth)))
         while slot < end {
@@ -270,7 +259,7 @@ extension PagedHash {
 
     /// Looks at the page at which the hand stands and moves it on; nil, and the hand stands at the first one again, at
     /// the end. `ignoringTouches`: a use doesn't keep a page; nor do pins a changed one.
-    public mutating func turnHand(ignoringTouches: Bool) -> Look? {
+    public mutating func turnHand(ignoringTouches: Bool) -> PageLook? {
         guard let paging else { return nil }
         guard paging.hand < 1 << 32 else {
             paging.hand = 0
@@ -281,25 +270,26 @@ extension PagedHash {
         let index = slots[first].index
         paging.hand = UInt64(prefix(ofSlot: first)) + 1 << (32 - UInt64(index.depth))
         let use = index.use
-        if index.isAway || use & Paging.Use.inFlight != 0 { return Look.none }
+        if index.isAway || use & Paging.Use.inFlight != 0 { return PageLook.none }
         let isChanged = use & Paging.Use.changed != 0
-        if index.pins > 0, !(ignoringTouches && isChanged) { return Look.none }
+        if index.pins > 0, !(ignoringTouches && isChanged) { return PageLook.none }
         if use >= Paging.Use.touch, !ignoringTouches {
             index.use = use - Paging.Use.touch
             return .touched
         }
-        return isChanged ? .changed(prefix(ofSlot: first)) : .clean(prefix(ofSlot: first))
+        let name = PageName(prefix(ofSlot: first))
+        return isChanged ? .changed(name) : .clean(name)
     }
 
     /// Whether the page may leave RAM now: flash has it, nobody needs it or has used it lately.
-    public func isDroppable(_ name: UInt32) -> Bool {
+    public func isDroppable(_ name: PageName) -> Bool {
         guard let slot = slot(named: name) else { return false }
         let index = slots[slot].index
         return !index.isAway && index.use == Paging.Use.mayBeOnFlash && index.pins == 0
     }
 
     /// Frees the memory of a clean page that nobody needs. Returns the bytes freed.
-    public mutating func drop(_ name: UInt32) -> Int {
+    public mutating func drop(_ name: PageName) -> Int {
         guard let slot = slot(named: name), let paging else { preconditionFailure("no page \(name)") }
         let old = slots[slot].index
         precondition(
@@ -311,32 +301,19 @@ extension PagedHash {
     }
 
     /// Hands a changed page's bytes to `body`, and has it in flight from then on.
-    public mutating func issue(_ name: UInt32, _ body: (ByteSlice) -> Void) {
+    public mutating func issue(_ name: PageName, _ body: (ByteSlice) -> Void) {
         guard let slot = slot(named: name), let paging else { preconditionFailure("no page \(name)") }
         body(slots[slot].page.bytes)
-        paging.noteIssued(slots[slot].index)
-    }
-
-    /// Hands the names of pages that must be deleted on flash to `body`; their deletes are in flight from then on.
-    public mutating func issueBuried(_ body: (UInt32) -> Void) {
-        guard let paging, !paging.buried.isEmpty else { return }
-        for (name, burial) in paging.buried where burial == .wanted {
-            body(name)
-            paging.buried[name] = .deleting
-        }
+        paging.noteIssued(&slots[slot].index.use)
     }
 
     /// What was in flight under this name has been confirmed, or refused.
-    public mutating func complete(_ name: UInt32, succeeded: Bool) {
+    public mutating func complete(_ name: PageName, succeeded: Bool) {
         guard let paging else { return }
         if let slot = slot(named: name), !slots[slot].index.isAway, slots[slot].index.use & Paging.Use.inFlight != 0 {
-            paging.noteWritten(slots[slot].index, succeeded: succeeded)
-            return
-        }
-        switch paging.buried[name] {
-        case .deleting where succeeded: paging.buried[name] = nil
-        case .deleting, .awaitsWrite: paging.buried[name] = .wanted
-        case .wanted, nil: preconditionFailure("a write of page \(name) ended that was not in flight")
+            paging.noteWritten(&slots[slot].index.use, succeeded: succeeded)
+        } else {
+            paging.completeBuried(name, succeeded: succeeded)
         }
     }
 
@@ -346,7 +323,7 @@ extension PagedHash {
         var unsettled = 0
         forEachSlot { slot, index in
             if !index.isAway, index.use & Paging.Use.unsettled != 0 { unsettled += 1 }
-            precondition(paging.buried[prefix(ofSlot: slot)] == nil, "a page under a buried name")
+            precondition(paging.buried[PageName(prefix(ofSlot: slot))] == nil, "a page under a buried name")
         }
         precondition(unsettled == paging.unsettled, "\(unsettled) pages unsettled, \(paging.unsettled) counted")
     }

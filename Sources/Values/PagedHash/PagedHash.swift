@@ -297,7 +297,7 @@ public struct PagedHash: ~Copyable {
         var page = slots[slot].page
         let before = (memory: page.memoryBytes, total: page.totalBytes)
         let old = page.base
-        if let paging { paging.noteChange(slots[slot].index) }
+        if let paging { paging.noteChange(&slots[slot].index.use) }
         body(&page)
         memoryBytes += page.memoryBytes - before.memory
         if page.base != old {
@@ -365,7 +365,8 @@ public struct PagedHash: ~Copyable {
         let pageDepth = old.index.depth + 1
         var halves = (lower: Slot(depth: pageDepth), upper: Slot(depth: pageDepth))
         if let paging {
-            paging.noteSplit(old.index, halves.lower.index, halves.upper.index, prefix(ofSlot: first + span / 2))
+            let name = PageName(prefix(ofSlot: first + span / 2))
+            paging.noteSplit(old.index, halves.lower.index, halves.upper.index, name)
         }
         var at = old.page.first
         while at < old.page.end {
@@ -410,7 +411,10 @@ public struct PagedHash: ~Copyable {
                 (lower.page.count + upper.page.count) / width < Self.pageElements / 4
             else { return }
             memoryBytes -= lower.memoryBytes + upper.memoryBytes
-            if let paging { paging.noteJoin(lower.index, upper.index, prefix(ofSlot: first + span)) }
+            if let paging {
+                paging.noteGone(upper.index.use, PageName(prefix(ofSlot: first + span)))
+                paging.noteChange(&lower.index.use)
+            }
             lower.page.append(contentsOf: upper.page)
             lower.index.depth = pageDepth - 1
             lower.index.enterAll(of: lower.page, width: width, Self.hash(of:))

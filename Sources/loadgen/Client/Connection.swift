@@ -25,6 +25,8 @@ final class Connection {
     var cursorEnd: UInt64 = 0
     /// The version of the next value written: the connection's number above, a counter below. 0 is the load phase's.
     var version: UInt64
+    /// The key that was read to be written next.
+    var modified: UInt64?
     /// Open loop: when the next request is due, and the mean time between two.
     var due: Int64 = 0
     var intervalNanoseconds: Double = 0

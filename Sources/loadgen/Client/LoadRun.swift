@@ -29,7 +29,7 @@ enum LoadRun {
         threads.forEach { $0.join() }
         let seconds = Double(Clock.monotonicNanoseconds() - start) / 1e9
         let after = cpuSeconds()
-        var tally = Tally(groups: plan.groups.count)
+        var tally = Tally(groups: plan.groups.count, keepsSeconds: plan.timesSeconds)
         for worker in workers { tally.merge(worker.tally) }
         try besideResult.get()
         return Outcome(

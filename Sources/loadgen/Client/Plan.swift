@@ -55,6 +55,8 @@ struct Plan: @unchecked Sendable {
     var missesAreErrors: Bool
     /// The version that every value read must have, where only one can be right.
     var exactVersion: UInt64?
+    /// Each second has percentiles of its own.
+    var timesSeconds = false
     /// Ends the run before its time.
     var stop = StopFlag()
     /// How long the last replies may take after the end.

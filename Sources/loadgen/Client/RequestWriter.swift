@@ -43,6 +43,7 @@ struct RequestWriter {
             append(freshHeads[Int(operation.rawValue)], fresh, key, to: &out)
             appendValue(key, version, to: &out)
         case .mget: preconditionFailure("MGET is written with its keys")
+        case .modify: preconditionFailure("written as a GET and a SET")
         }
         append("\r\n", to: &out)
     }

@@ -35,7 +35,7 @@ final class Worker: @unchecked Sendable {
         let (end, overflow) = start.addingReportingOverflow(plan.durationNanoseconds)
         self.end = overflow ? .max : end
         writer = RequestWriter(keys: plan.keys, values: plan.values)
-        tally = Tally(groups: plan.groups.count)
+        tally = Tally(groups: plan.groups.count, keepsSeconds: plan.timesSeconds)
         epoll = epoll_create1(0)
         precondition(epoll >= 0, "epoll_create1: \(Socket.reason())")
         timer = loadgen_timer_create()
@@ -144,20 +144,27 @@ final class Worker: @unchecked Sendable {
 
     @inline(__always)
     private func issue(_ connection: Connection, _ group: Group, since: Int64) {
-        let operation = group.mix.next(&connection.random)
+        var operation = connection.modified == nil ? group.mix.next(&connection.random) : .set
         var key: UInt64
         var version: UInt64 = 0
         if operation == .mget {
             key = connection.random.state
             writer.appendMget(group.keysPerMget, group.chooser, &connection.random, to: &connection.output)
         } else {
-            if operation.usesFreshKey {
+            if let modified = connection.modified {
+                key = modified
+                connection.modified = nil
+            } else if operation.usesFreshKey {
                 key = connection.random.next()
             } else if group.sequential {
                 key = connection.cursor
                 connection.cursor += 1
             } else {
                 key = group.chooser.next(&connection.random)
+            }
+            if operation == .modify {
+                connection.modified = key
+                operation = .get
             }
             if operation == .set && !group.sequential {
                 connection.version += 1
@@ -280,7 +287,7 @@ extension Worker {
         case .setnx: reply.kind == .integer && reply.number == 1
         case .getset, .absent: reply.kind == .null
         case .del: reply.kind == .integer && (reply.number == 0 || reply.number == 1)
-        case .get, .mget: false
+        case .get, .mget, .modify: false
         }
     }
 

@@ -90,12 +90,7 @@ struct Report {
             ("loadgen_system_us", .number(perRequest(outcome.systemSeconds))),
             ("samples", .array(tally.samples.map(JSON.string))),
             ("groups", .array(plan.groups.indices.map(json(group:)))),
-            ("timeline", .array(tally.seconds.map { second in
-                .object([
-                    ("requests", .unsigned(second.requests)),
-                    ("max_us", .number(Double(second.maximumNanoseconds) / 1000)),
-                ])
-            })),
+            ("timeline", .array(tally.seconds.map(json(second:)))),
         ]
         if let scan {
             members.append(
@@ -105,6 +100,19 @@ struct Report {
                     ("repeated", .unsigned(scan.repeated)), ("foreign", .unsigned(scan.foreign)),
                     ("slowest_us", .number(Double(scan.slowestNanoseconds) / 1000)),
                 ])))
+        }
+        return .object(members)
+    }
+
+    private func json(second: Tally.Second) -> JSON {
+        var members: [(String, JSON)] = [
+            ("requests", .unsigned(second.requests)),
+            ("max_us", .number(Double(second.maximumNanoseconds) / 1000)),
+        ]
+        if let latencies = second.latencies {
+            for (name, share) in [("p50_us", 0.5), ("p99_us", 0.99), ("p999_us", 0.999)] {
+                members.append((name, .number(Double(latencies.quantile(share)) / 1000)))
+            }
         }
         return .object(members)
     }

@@ -3,7 +3,11 @@ struct Tally {
     struct Second {
         var requests: UInt64 = 0
         var maximumNanoseconds: Int64 = 0
+        /// All of the second's; 35 KB, so only where asked for.
+        var latencies: Histogram?
     }
+
+    private let keepsSeconds: Bool
 
     /// By group, then by operation.
     private(set) var latencies: [Histogram?]
@@ -19,7 +23,11 @@ struct Tally {
     private(set) var samples: [String] = []
     private static let sampleLimit = 8
 
-    init(groups: Int) { latencies = Array(repeating: nil, count: groups * Operation.allCases.count) }
+    /// `keepsSeconds`: each second gets a histogram of its own.
+    init(groups: Int, keepsSeconds: Bool = false) {
+        self.keepsSeconds = keepsSeconds
+        latencies = Array(repeating: nil, count: groups * Operation.allCases.count)
+    }
 
     /// Notes a reply at `sinceStart` nanoseconds that took `nanoseconds`.
     @inline(__always)
@@ -31,11 +39,13 @@ struct Tally {
         if second >= seconds.count { extend(to: second) }
         seconds[second].requests &+= 1
         if nanoseconds > seconds[second].maximumNanoseconds { seconds[second].maximumNanoseconds = nanoseconds }
+        if keepsSeconds { seconds[second].latencies?.record(nanoseconds) }
     }
 
     @inline(never)
     private mutating func extend(to second: Int) {
-        seconds += Array(repeating: Second(), count: second + 1 - seconds.count)
+        let empty = Second(latencies: keepsSeconds ? Histogram() : nil)
+        seconds += Array(repeating: empty, count: second + 1 - seconds.count)
     }
 
     mutating func mismatch(_ text: @autoclosure () -> String) {
@@ -58,6 +68,7 @@ struct Tally {
         for (at, second) in other.seconds.enumerated() {
             seconds[at].requests += second.requests
             seconds[at].maximumNanoseconds = max(seconds[at].maximumNanoseconds, second.maximumNanoseconds)
+            if let latencies = second.latencies { seconds[at].latencies?.merge(latencies) }
         }
         misses += other.misses
         mismatches += other.mismatches

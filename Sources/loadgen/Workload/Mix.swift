@@ -16,6 +16,9 @@ enum Operation: UInt8, CaseIterable {
     case absent
     /// DEL of a key in the range.
     case del
+    /// GET of a key in the range and, when its reply has come, SET of it on the same connection (YCSB's F). The two are
+    /// sent and timed as a get and a set.
+    case modify
 
     var name: String { "\(self)" }
 

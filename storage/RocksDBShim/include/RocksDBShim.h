@@ -121,8 +121,14 @@ void firn_rocksdb_cursor_close(firn_rocksdb_cursor *_Nonnull cursor);
 firn_rocksdb_status firn_rocksdb_flush(firn_rocksdb *_Nonnull db);
 /// Hard links into `directory`, which must not exist; the directory and its parent are synchronised.
 firn_rocksdb_status firn_rocksdb_checkpoint(firn_rocksdb *_Nonnull db, const char *_Nonnull directory);
-/// Compacts the range down to the last level, collecting blobs too. Empty bounds are open.
-firn_rocksdb_status firn_rocksdb_compact(firn_rocksdb *_Nonnull db, firn_rocksdb_slice from, firn_rocksdb_slice to);
+/// Compacts the range down to the last level, collecting blobs too. Empty bounds are open. `cancelable`: ends soon,
+/// with INCOMPLETE, while firn_rocksdb_cancel_compactions says so.
+firn_rocksdb_status firn_rocksdb_compact(firn_rocksdb *_Nonnull db, firn_rocksdb_slice from, firn_rocksdb_slice to,
+                                         int32_t cancelable);
+/// Whether cancelable compactions, those under way too, end early.
+void firn_rocksdb_cancel_compactions(firn_rocksdb *_Nonnull db, int32_t canceled);
+/// From now on flushes and compactions together read and write so many bytes a second at most; 0: no limit.
+void firn_rocksdb_limit_io(firn_rocksdb *_Nonnull db, uint64_t bytes_per_second);
 /// Removes the files that lie wholly in the range (level 0's aside) at once, without writing: what was in them is
 /// gone, what lies in others stays. From now on compactions leave out what lies in the range, also those that have
 /// begun: nothing may ever be written into it again. `is_whole` becomes 0 if a compaction or large values hold files of
@@ -132,12 +138,14 @@ firn_rocksdb_status firn_rocksdb_drop_files(firn_rocksdb *_Nonnull db, firn_rock
 /// Rewrites the files with large values that firn_rocksdb_drop_files had to leave, without what was dropped. Slow.
 firn_rocksdb_status firn_rocksdb_rewrite(firn_rocksdb *_Nonnull db, firn_rocksdb_slice from, firn_rocksdb_slice to);
 
-/// All sizes in bytes.
+/// All sizes in bytes. `free_bytes`: of the file system; UINT64_MAX if it could not be read.
 typedef struct {
-  uint64_t disk_bytes, live_bytes, estimated_keys, memtable_bytes, block_cache_bytes, table_reader_bytes,
+  uint64_t disk_bytes, free_bytes, live_bytes, estimated_keys, memtable_bytes, block_cache_bytes, table_reader_bytes,
       pending_compaction_bytes, level_zero_files, immutable_memtables, running_compactions;
   uint64_t flush_write_bytes, compaction_write_bytes, compaction_read_bytes;
   uint64_t reads, filter_useful, block_cache_hits, block_cache_misses;
+  /// Of what was put and is still there the part that deletes cover, 0 to 1.
+  double deleted_share;
 } firn_rocksdb_statistics;
 void firn_rocksdb_read_statistics(firn_rocksdb *_Nonnull db, firn_rocksdb_statistics *_Nonnull out);
 

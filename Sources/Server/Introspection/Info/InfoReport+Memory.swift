@@ -101,18 +101,33 @@ extension InfoReport {
         info.field("flash_disk_bytes", provider.diskBytes)
         info.field("flash_disk_live_bytes", provider.liveBytes)
         info.field("flash_disk_limit", settings.flash.maxStorageBytes)
+        info.field("flash_disk_free_bytes", provider.freeBytes ?? 0)
         info.field("flash_spilled_batches", statistics.spilledBatches)
         info.field("flash_spilled_records", statistics.spilledOperations)
         info.field("flash_spilled_bytes", statistics.spilledBytes)
         info.field("flash_dropped_records", core.store.total { $0.dropped.load(ordering: .relaxed) })
+        info.field("flash_policy_rules", settings.flash.policies.count)
+        info.field("flash_policy_hot_keys_evicted", core.store.total { $0.hotEvicted.load(ordering: .relaxed) })
         info.field("flash_dropped_pages", core.store.total { $0.droppedPages.load(ordering: .relaxed) })
         info.field("flash_write_failures", statistics.writeFailures)
         info.field("flash_faults_requested", statistics.faultsRequested)
         info.field("flash_faults_found", statistics.faultsFound)
         info.field("flash_faults_missing", statistics.faultsMissing)
         info.field("flash_faults_failed", statistics.faultsFailed)
-        info.field("flash_faults_queued", statistics.queuedFaults)
+        info.field("flash_faults_queued", statistics.queue.total)
+        info.field("flash_faults_queued_few", statistics.queue.few)
+        info.field("flash_faults_queued_many", statistics.queue.many)
+        info.field("flash_faults_queued_ahead", statistics.queue.ahead)
+        info.field("flash_faults_queued_most", statistics.queue.most)
+        info.field("flash_faults_promoted", statistics.queue.promoted)
+        info.field("flash_fault_room_waiting", statistics.queue.waiting)
+        info.field("flash_fault_room_waits", statistics.queue.waits)
         writeFaultStages(tier.faultStages)
+        info.field("flash_warm_up_state", text(tier.warmUp.state))
+        info.field("flash_warm_up_keys", tier.warmUp.listed.load(ordering: .relaxed))
+        info.field("flash_warm_up_done", tier.warmUp.looked.load(ordering: .relaxed))
+        info.field("flash_warm_up_read", tier.warmUp.read.load(ordering: .relaxed))
+        writeUpkeep(tier.upkeep, written: provider.compactionWriteBytes)
         info.field("flash_parked_calls", parkedCalls)
         info.field("flash_memory_waits", statistics.memoryWaits)
         info.field("flash_writers_wait", tier.mustWait)
@@ -134,12 +149,47 @@ extension InfoReport {
     private mutating func writeFaultStages(_ stages: CommandStatisticsRegistry) {
         for stage in FaultStage.allCases {
             let sum = stages.statistics(stage.rawValue)
-            info.field("flash_fault_\(stage)_usec", Double(sum.nanoseconds / max(1, sum.calls)) / 1000)
+            info.field("flash_fault_\(stage.name)_usec", Double(sum.nanoseconds / max(1, sum.calls)) / 1000)
         }
         guard settings.latencyTracking else { return }
         for stage in FaultStage.allCases {
             let distribution = stages.distribution(stage.rawValue) ?? LatencyDistribution()
-            info.field("flash_fault_\(stage)_percentiles_usec", percentiles(distribution))
+            info.field("flash_fault_\(stage.name)_percentiles_usec", percentiles(distribution))
+        }
+    }
+
+    /// What FLASH COMPACT and FLASH SCRUB do, or did last.
+    private mutating func writeUpkeep(_ upkeep: FlashUpkeep, written: UInt64) {
+        info.field("flash_background_io_limit", settings.flash.backgroundBytesPerSecond)
+        info.field("flash_compact_state", text(upkeep.compaction))
+        info.field("flash_compact_seconds", Double(upkeep.compaction.milliseconds) / 1000)
+        info.field("flash_compact_written_bytes", upkeep.compactedBytes(now: written))
+        info.field("flash_scrub_state", text(upkeep.scrub))
+        info.field("flash_scrub_seconds", Double(upkeep.scrub.milliseconds) / 1000)
+        info.field("flash_scrub_records", upkeep.scrubbedRecords.load(ordering: .relaxed))
+        info.field("flash_scrub_pages", upkeep.scrubbedPages.load(ordering: .relaxed))
+        info.field("flash_scrub_bytes", upkeep.scrubbedBytes.load(ordering: .relaxed))
+        info.field("flash_scrub_problems", upkeep.scrubProblems.load(ordering: .relaxed))
+    }
+
+    private func text(_ job: FlashJob) -> String {
+        if job.isRunning { return "running" }
+        switch job.outcome {
+        case .never: return "none"
+        case .done: return "done"
+        case .stopped: return "stopped"
+        case .failed(let reason): return InfoText.safe("failed: \(reason)")
+        }
+    }
+
+    private func text(_ state: WarmUp.State) -> String {
+        switch state {
+        case .none: "none"
+        case .running: "running"
+        case .done: "done"
+        case .full: "full"
+        case .stopped: "stopped"
+        case .failed(let reason): InfoText.safe("failed: \(reason)")
         }
     }
 

@@ -4,10 +4,11 @@ import Synchronization
 //
 // The simple version writes a collection as one value: one changed field of a million costs tens of megabytes, one
 // that is read as much, and a collection can't be larger than memory. Here the record on flash is a root, which has
-// the directory, and each page is a value of its own. A page is named by the first hash it can hold: that name stays
-// while pages before and behind it split and join.
+// the directory, and each page is a value of its own. A page of a PagedHash is named by the first hash it can hold:
+// that name stays while pages before and behind it split and join. One of a CountedTree has a number that no other page
+// of the collection ever gets.
 //
-// The states of a page, in the bits of its index's `use`:
+// The states of a page, in the bits of its `use`:
 //
 //                    in RAM   on flash             in flight
 //   away             no       the same             -
@@ -20,6 +21,26 @@ import Synchronization
 // at most one write in flight, whether it is a page's or a buried one's; a page that a split makes under a buried name
 // takes its write in flight over.
 
+/// What a page is called among those of its collection: below 2^32 in a PagedHash, above in a CountedTree.
+public typealias PageName = UInt64
+
+/// A page that is only on flash.
+public struct AbsentPage: Hashable, Sendable {
+    public let name: PageName
+    /// In a PagedHash: the bits that its hashes share.
+    public var depth: UInt8 = 0
+}
+
+/// What the eviction hand finds at a page.
+public enum PageLook {
+    /// Nothing to be done: not in RAM, needed, or in flight.
+    case none
+    /// It had been used; this is forgotten now, a bit of it.
+    case touched
+    case clean(PageName)
+    case changed(PageName)
+}
+
 /// How much of a collection's pages is in RAM, and what flash has of them. Guarded as the collection is.
 public final class Paging: @unchecked Sendable {
     // @unchecked: as the collection, which the shard's lock guards.
@@ -31,13 +52,19 @@ public final class Paging: @unchecked Sendable {
     /// Pages that flash doesn't have as they are, or of which that isn't confirmed.
     var unsettled = 0
     /// Names of pages that are no more, and may still be on flash.
-    var buried: [UInt32: Burial] = [:]
-    /// Where the eviction hand stands among the pages: a hash, as the cursors of scans.
+    var buried: [PageName: Burial] = [:]
+    /// Of a CountedTree: the row of each page.
+    var rows: [PageName: CountedTreeNode] = [:]
+    /// Of a CountedTree: the name that the next new page gets.
+    var nextName: PageName = 1 << 32
+    /// Where the eviction hand stands among the pages: at a hash, as the cursors of scans, or an element's number.
     public var hand: UInt64 = 0
     /// Counts what makes void whatever is under way: the record's name has changed.
     public private(set) var epoch: UInt32 = 0
     /// Reads of pages that are under way or whose calls have not run: the record must stay.
     public var awaited = 0
+    /// Whether its partition counts it among those of which pages are only on flash. Keyspace's.
+    public var isCountedPartial = false
 
     enum Burial: Equatable {
         case wanted
@@ -72,6 +99,16 @@ public final class Paging: @unchecked Sendable {
         guard other.absent > 0 else { return nil }
         collection = other.collection
         absent = other.absent
+        nextName = other.nextName
+    }
+
+    /// Bytes that the rows' table takes, about: a bucket is a name and a row, and three of four are in use at most.
+    var memoryBytes: Int { rows.capacity / 3 * 4 * 16 }
+
+    /// A name for a new page of a CountedTree.
+    func takeName() -> PageName {
+        defer { nextName += 1 }
+        return nextName
     }
 
     /// Whether everything is on flash as it is, and nobody is about to use a page.
@@ -87,20 +124,41 @@ public final class Paging: @unchecked Sendable {
     // MARK: Changes
 
     /// A page gets other contents.
-    func noteChange(_ index: PageIndex) {
-        if index.use & Use.inFlight != 0 {
-            index.use |= Use.changedAgain
-        } else if index.use & Use.changed == 0 {
-            index.use |= Use.changed
+    func noteChange(_ use: inout UInt8) {
+        if use & Use.inFlight != 0 {
+            use |= Use.changedAgain
+        } else if use & Use.changed == 0 {
+            use |= Use.changed
             unsettled += 1
         }
     }
 
+    /// A page has been used.
+    static func touch(_ use: inout UInt8) {
+        if use < 3 * Use.touch { use += Use.touch }
+    }
+
+    /// A page has come into being under a name that no other has had.
+    func noteNew(_ use: inout UInt8) {
+        use = Use.changed
+        unsettled += 1
+    }
+
+    /// A page in RAM is no more.
+    func noteGone(_ use: UInt8, _ name: PageName) {
+        if use & Use.unsettled != 0 { unsettled -= 1 }
+        if use & Use.inFlight != 0 {
+            buried[name] = .awaitsWrite
+        } else if use & Use.mayBeOnFlash != 0 {
+            buried[name] = .wanted
+        }
+    }
+
     /// A page is shared out over two; the upper one's name is `name`.
-    func noteSplit(_ old: PageIndex, _ lower: PageIndex, _ upper: PageIndex, _ name: UInt32) {
+    func noteSplit(_ old: PageIndex, _ lower: PageIndex, _ upper: PageIndex, _ name: PageName) {
         lower.use = old.use
         lower.pins = old.pins
-        noteChange(lower)
+        noteChange(&lower.use)
         upper.pins = old.pins
         upper.use = old.use & (3 * Use.touch)
         switch buried.removeValue(forKey: name) {
@@ -112,30 +170,41 @@ public final class Paging: @unchecked Sendable {
         unsettled += 1
     }
 
-    /// The upper page, whose name is `name`, is added to the lower.
-    func noteJoin(_ lower: PageIndex, _ upper: PageIndex, _ name: UInt32) {
-        if upper.use & Use.unsettled != 0 { unsettled -= 1 }
-        if upper.use & Use.inFlight != 0 {
-            buried[name] = .awaitsWrite
-        } else if upper.use & Use.mayBeOnFlash != 0 {
-            buried[name] = .wanted
-        }
-        noteChange(lower)
-    }
-
     // MARK: Writes
 
     /// The page's contents are on their way to flash.
-    func noteIssued(_ index: PageIndex) {
-        precondition(index.use & Use.unsettled == Use.changed, "a page is written that is not changed")
-        index.use = index.use & ~Use.changed | Use.inFlight | Use.mayBeOnFlash
+    func noteIssued(_ use: inout UInt8) {
+        precondition(use & Use.unsettled == Use.changed, "a page is written that is not changed")
+        use = use & ~Use.changed | Use.inFlight | Use.mayBeOnFlash
     }
 
     /// That has been confirmed, or refused.
-    func noteWritten(_ index: PageIndex, succeeded: Bool) {
-        precondition(index.use & Use.inFlight != 0, "a page has been written that is not in flight")
-        let changed = index.use & Use.changedAgain != 0 || !succeeded
-        index.use = index.use & ~(Use.inFlight | Use.changedAgain) | (changed ? Use.changed : 0)
+    func noteWritten(_ use: inout UInt8, succeeded: Bool) {
+        precondition(use & Use.inFlight != 0, "a page has been written that is not in flight")
+        let changed = use & Use.changedAgain != 0 || !succeeded
+        use = use & ~(Use.inFlight | Use.changedAgain) | (changed ? Use.changed : 0)
         if !changed { unsettled -= 1 }
+    }
+
+    /// Hands names of pages that must be deleted on flash to `body`, `most` of them; their deletes are in flight from
+    /// then on.
+    public func issueBuried(most: Int, _ body: (PageName) -> Void) {
+        guard !buried.isEmpty else { return }
+        var issued = 0
+        for (name, burial) in buried where burial == .wanted {
+            guard issued < most else { return }
+            body(name)
+            buried[name] = .deleting
+            issued += 1
+        }
+    }
+
+    /// What was in flight under the name of a page that is no more has been confirmed, or refused.
+    func completeBuried(_ name: PageName, succeeded: Bool) {
+        switch buried[name] {
+        case .deleting where succeeded: buried[name] = nil
+        case .deleting, .awaitsWrite: buried[name] = .wanted
+        case .wanted, nil: preconditionFailure("a write of page \(name) ended that was not in flight")
+        }
     }
 }
