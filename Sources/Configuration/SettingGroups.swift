@@ -53,6 +53,9 @@ public struct FlashSettings: Sendable {
     public let maxStorageBytes: Int
     /// 0: none.
     public let diskReserveBytes: Int
+    /// Percent of what `maxmemory` leaves for records.
+    public let highWatermarkPercent: Int
+    public let lowWatermarkPercent: Int
     public let ioThreads: Int
     public let faultQueueLength: Int
     /// 0 for none.
@@ -74,6 +77,8 @@ public struct FlashSettings: Sendable {
         providerOptions = read.string("storage-provider-options")
         maxStorageBytes = read.int("maxstorage")
         diskReserveBytes = read.int("flash-disk-reserve")
+        highWatermarkPercent = read.int("flash-high-watermark")
+        lowWatermarkPercent = read.int("flash-low-watermark")
         ioThreads = read.int("flash-io-threads")
         faultQueueLength = read.int("flash-fault-queue-length")
         warmUpKeys = read.int("flash-warm-up-keys")

@@ -122,6 +122,8 @@ extension TierSettings {
             budget = MemoryBudget(settings, maxMemory: settings.maxMemoryBytes)
             budget.hotLimit = hotLimit
         }
+        budget.highPercent = settings.flash.highWatermarkPercent
+        budget.lowPercent = settings.flash.lowWatermarkPercent
         queueLength = settings.flash.faultQueueLength
         maximumStorageBytes = settings.flash.maxStorageBytes
         diskReserveBytes = settings.flash.diskReserveBytes
@@ -148,6 +150,8 @@ extension MemoryBudget {
     init(_ settings: Settings, maxMemory: Int) {
         self.init(
             maximum: maxMemory, blockCache: settings.flash.blockCacheBytes, memtables: settings.flash.memtableBytes)
+        highPercent = settings.flash.highWatermarkPercent
+        lowPercent = settings.flash.lowWatermarkPercent
     }
 }
 

@@ -75,7 +75,7 @@ public final class ColdExpiry: Sendable {
         }
         hints.add(visited, ordering: .relaxed)
         if !batch.isEmpty {
-            try tier.writing.withLock { (_) throws(StorageError) in try tier.write(batch) }
+            try tier.writing.withLock { () throws(StorageError) in try tier.write(batch) }
         }
         return visited
     }

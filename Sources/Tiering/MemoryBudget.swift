@@ -15,10 +15,14 @@ public struct MemoryBudget: Equatable, Sendable {
     /// Records above so many bytes are spilled although there is room for them: how tests make nearly everything cold.
     public var hotLimit = Int.max
 
+    /// Percent of `records` (`flash-high-watermark`, `flash-low-watermark`).
+    public var highPercent = 95
+    public var lowPercent = 90
+
     /// The spiller starts above this many bytes of records,
-    public var highWatermark: Int { min(records - records / 20, hotLimit) }
+    public var highWatermark: Int { min(records / 100 * highPercent, hotLimit) }
     /// stops below this many,
-    public var lowWatermark: Int { min(records - records / 10, hotLimit) }
+    public var lowWatermark: Int { min(records / 100 * min(lowPercent, highPercent), hotLimit) }
     /// and above this many writers wait for it.
     public var limit: Int { records }
 

@@ -61,7 +61,6 @@ struct SpillPass: ~Copyable {
     private let tier: Tier
     private var keyspace: LockedKeyspace
     private var sink = Sink()
-    private var scratch = ByteBuffer()
     /// Whether records leave RAM as soon as their write is confirmed.
     var drops = true
 
@@ -73,6 +72,15 @@ struct SpillPass: ~Copyable {
 
     /// Bytes in RAM of what is in the batch: free when it has been written (unless it was touched meanwhile).
     private(set) var pendingBytes = 0
+
+    /// Keys of which it must be found out whether they are on flash: what is to leave RAM then, and what isn't. They
+    /// are gathered, for several reads at a time take as long as one.
+    private var victims: [Unresolved] = []
+    private var others: [Unresolved] = []
+    private static let lookUpsAtOnce = 8 * KeyLookUps.most
+
+    /// Bytes written by the pass so far.
+    private(set) var writtenBytes = 0
 
     /// Bytes at which a batch is written: large enough to spread RocksDB's cost per write, small enough to be a
     /// few milliseconds of work.
@@ -99,8 +107,8 @@ struct SpillPass: ~Copyable {
             ignoringTouches: ignoringTouches, dropsClean: drops, sparesHot: sparesHot, into: &sink)
         pendingBytes += visit.issuedBytes
         if visit.pages > 0 || visit.collectionBytes > 0 { hasSeenPages = true }
-        try resolve(visit.unresolved, thenIssue: true)
-        if sink.batch.byteCount >= Self.batchBytes { try write() }
+        victims += visit.unresolved
+        try writeIfLarge()
         return visit
     }
 
@@ -111,8 +119,8 @@ struct SpillPass: ~Copyable {
     ) throws(StorageError) -> (seen: Int, next: UInt32?) {
         let (visit, seen, next) = keyspace.sweepCold(shard: shard, space: space, from: tag, slots: slots, into: &sink)
         pendingBytes += visit.issuedBytes
-        try resolve(visit.unresolved, thenIssue: true)
-        if sink.batch.byteCount >= Self.batchBytes { try write() }
+        victims += visit.unresolved
+        try writeIfLarge()
         return (seen, next)
     }
 
@@ -129,15 +137,16 @@ struct SpillPass: ~Copyable {
         }
     }
 
-    /// Attends to a shard's tombstones, unresolved entries and dead collections. Returns how many hints it took.
+    /// Attends to a shard's tombstones, unresolved entries and dead collections. Returns how many hints it took; what
+    /// is resolved when the batch is written may leave new ones.
     mutating func attend(shard: Int, limit: Int) throws(StorageError) -> Int {
         for dead in keyspace.takeDead(shard: shard) {
             sink.deletePages(of: dead, shard: shard)
             buried?.append(dead)
         }
         let visit = keyspace.attend(shard: shard, limit: limit, into: &sink)
-        try resolve(visit.unresolved, thenIssue: false)
-        if sink.batch.byteCount >= Self.batchBytes { try write() }
+        others += visit.unresolved
+        try writeIfLarge()
         return visit.visited
     }
 
@@ -146,60 +155,62 @@ struct SpillPass: ~Copyable {
         // What was open before the call is settled for good; what writers add meanwhile is looked up for the sum
         // alone, and so is everything while the provider takes no writes: counting is reading.
         _ = try? attend(shard: shard, limit: .max)
+        try? resolve()
         var (keys, open) = keyspace.openCount(shard: shard, database: database)
-        for item in open {
-            do {
-                if try lookUp(item).existed { keys -= 1 }
-            } catch {
-                try write()
+        for outcome in tier.lookUps.run(open) {
+            switch outcome {
+            case .success(let resolution): if resolution.existed { keys -= 1 }
+            case .failure(let error):
+                try writeBatch()
                 throw error
             }
         }
         return keys
     }
 
-    /// Finds out which of the keys were on flash. An entry with an open count has no write in flight, so what the
-    /// provider says stays true. Where it can't say, the rest is resolved all the same before the error is thrown.
-    private mutating func resolve(_ items: [Unresolved], thenIssue: Bool) throws(StorageError) {
+    private mutating func writeIfLarge() throws(StorageError) {
+        if victims.count + others.count >= Self.lookUpsAtOnce { try resolve() }
+        if sink.batch.byteCount >= Self.batchBytes { try writeBatch() }
+    }
+
+    /// Finds out which of the keys that wait for it were on flash, and issues the victims among them. An entry with an
+    /// open count has no write in flight, so what the provider says stays true. Where it can't say, the rest is
+    /// resolved all the same before the error is thrown.
+    private mutating func resolve() throws(StorageError) {
+        if victims.isEmpty, others.isEmpty { return }
+        // The hand may have come by a key that is on the list, too.
+        others.removeAll { other in
+            victims.contains { $0.position == other.position && $0.space == other.space && $0.key == other.key }
+        }
+        let items = victims + others
+        let issued = victims.count
+        victims.removeAll(keepingCapacity: true)
+        others.removeAll(keepingCapacity: true)
         var failure: StorageError?
-        for item in items {
-            do {
-                keyspace.resolve(item, try lookUp(item))
-                if thenIssue { keyspace.issue(item, into: &sink) }
-            } catch {
+        for (index, outcome) in tier.lookUps.run(items).enumerated() {
+            switch outcome {
+            case .success(let resolution):
+                tier.resolved.add(1, ordering: .relaxed)
+                if resolution.existed { tier.resolvedExisting.add(1, ordering: .relaxed) }
+                keyspace.resolve(items[index], resolution)
+                if index < issued { keyspace.issue(items[index], into: &sink) }
+            case .failure(let error):
                 failure = error
-                keyspace.postpone(item)
+                keyspace.postpone(items[index])
             }
         }
         guard let failure else { return }
-        try write()
+        try writeBatch()
         throw failure
     }
 
-    /// Whether a key is on flash, and what must be known of it.
-    private mutating func lookUp(_ item: Unresolved) throws(StorageError) -> Resolution {
-        scratch.removeAll()
-        item.key.withSlice {
-            FlashKey.record(generation: item.generation, position: item.position, key: $0, into: &scratch)
-        }
-        guard tier.provider.mayContain(scratch.slice) else { return Resolution(existed: false) }
-        do {
-            guard case .found(let bytes) = try tier.readUntilServed(scratch.slice) else {
-                return Resolution(existed: false)
-            }
-            let head = RecordEncoding.head(bytes.slice)
-            return Resolution(
-                existed: true, expiring: head?.expiry != nil, members: head?.memberExpiry != nil,
-                collection: RecordEncoding.pagedCollection(bytes.slice))
-        } catch where error.kind == .corruption {
-            // The old value is damaged, and has been overwritten or deleted since: that it was there is all that
-            // counts.
-            return Resolution(existed: true)
-        }
+    /// Writes all that was chosen and reports the outcome; throws the provider's error after that.
+    mutating func write() throws(StorageError) {
+        try resolve()
+        try writeBatch()
     }
 
-    /// Writes what is in the batch and reports the outcome; throws the provider's error after that.
-    mutating func write() throws(StorageError) {
+    private mutating func writeBatch() throws(StorageError) {
         pendingBytes = 0
         guard !sink.batch.isEmpty else { return }
         var failure: StorageError?
@@ -209,6 +220,7 @@ struct SpillPass: ~Copyable {
             failure = error
         }
         let succeeded = failure == nil
+        if succeeded { writtenBytes += sink.batch.byteCount }
         var next = 0
         let subjects = sink.subjects
         let drops = drops
@@ -226,6 +238,12 @@ struct SpillPass: ~Copyable {
         sink.removeAll()
         // Writers go on with each batch, not only when the spiller is done.
         tier.evaluate()
-        if let failure { throw failure }
+        if let failure {
+            // Whoever has the next pass shall know of these.
+            for item in victims + others { keyspace.postpone(item) }
+            victims.removeAll()
+            others.removeAll()
+            throw failure
+        }
     }
 }

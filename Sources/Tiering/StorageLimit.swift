@@ -306,7 +306,7 @@ final class StorageLimit: Sendable {
         private mutating func attendAll() throws(StorageError) { try attend(0..<Position.shardCount) }
 
         private mutating func attend(_ shards: Range<Int>) throws(StorageError) {
-            dead += try tier.writing.withLock { (_) throws(StorageError) in
+            dead += try tier.writing.withLock { () throws(StorageError) in
                 var pass = SpillPass(tier: tier)
                 pass.setTime(Clock.unixMilliseconds())
                 pass.buried = []

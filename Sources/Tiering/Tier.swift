@@ -48,9 +48,8 @@ public final class Tier: @unchecked Sendable {
     public let store: KeyspaceStore
     public let provider: any StorageProvider
     let settings: Monitor<TierSettings>
-    /// Held from choosing a batch to its completion; see Tiering.swift. Its state is of no use, but has a size: that
-    /// of a `Void` lies where the monitor's first member lies, and the thread sanitizer sees a race between the two.
-    let writing: Monitor<Bool>
+    /// Held from choosing a batch to its completion; see Tiering.swift.
+    let writing = TurnLock()
     /// What passes did, whoever made them. Changed with `writing` held.
     let passLedger: Ledger
     /// Called once, before the first write to the provider (the seal is taken away then).
@@ -81,6 +80,7 @@ public final class Tier: @unchecked Sendable {
 
     // The parts refer back to the tier; `stop` ends their threads before anything is torn down.
     private(set) var faultIn: FaultIn! = nil  // set in init, never again
+    private(set) var lookUps: KeyLookUps! = nil  // set in init, never again
     private(set) var spiller: Spiller! = nil  // set in init, never again
     public private(set) var coldExpiry: ColdExpiry! = nil  // set in init, never again
     private var storageLimit: StorageLimit! = nil  // set in init, never again
@@ -90,6 +90,11 @@ public final class Tier: @unchecked Sendable {
     public let spilledBatches = Atomic<Int>(0)
     public let spilledOperations = Atomic<Int>(0)
     public let spilledBytes = Atomic<Int>(0)
+    /// Nanoseconds that the spiller has paused to keep the pace.
+    public let spillPauses = Atomic<Int>(0)
+    /// Keys that were looked up, and those of them that were on flash.
+    let resolved = Atomic<Int>(0)
+    let resolvedExisting = Atomic<Int>(0)
     public let writeFailures = Atomic<Int>(0)
     public let memoryWaits = Atomic<Int>(0)
     /// Where the time of misses goes, counted like commands: `FaultStage.rawValue` is the number.
@@ -110,11 +115,11 @@ public final class Tier: @unchecked Sendable {
         self.provider = provider
         self.settings = Monitor(settings)
         self.willWriteFirst = willWriteFirst
-        writing = Monitor(true)
         passLedger = store.makeLedger()
         high = Atomic(settings.budget.highWatermark)
         limit = Atomic(settings.budget.limit)
         faultIn = FaultIn(tier: self, threads: settings.readThreads, queueLength: settings.queueLength)
+        lookUps = KeyLookUps(tier: self)
         spiller = Spiller(tier: self)
         coldExpiry = ColdExpiry(tier: self)
         storageLimit = StorageLimit(tier: self)
@@ -125,6 +130,7 @@ public final class Tier: @unchecked Sendable {
     /// Starts the threads.
     public func start() {
         faultIn.start()
+        lookUps.start(threads: readThreads)
         spiller.start()
         coldExpiry.start()
         storageLimit.start()
@@ -138,6 +144,7 @@ public final class Tier: @unchecked Sendable {
         upkeep.stop()
         coldExpiry.stop()
         spiller.stop()
+        lookUps.stop()
         faultIn.stop()
         wakeAllMemoryWaiters()
     }
@@ -330,7 +337,7 @@ public final class Tier: @unchecked Sendable {
 
     /// Removes what a flushed generation left on flash.
     public func reap(generation: UInt32) throws(StorageError) {
-        try writing.withLock { (_) throws(StorageError) in
+        try writing.withLock { () throws(StorageError) in
             // The seal counts nothing of a dead generation, but what it says of the directory must not be older than
             // the files.
             try unseal()
@@ -365,7 +372,7 @@ public final class Tier: @unchecked Sendable {
         let generations = dead.withLock { $0 }
         let held = leftovers.withLock { $0 }
         if generations.isEmpty, held.isEmpty { return }
-        writing.withLock { _ in
+        writing.withLock {
             guard !isSealed.load(ordering: .relaxed), (try? unseal()) != nil else { return }
             for generation in generations { _ = dropFiles(ofGeneration: generation) }
             for generation in held where dropFiles(ofGeneration: generation) {
@@ -398,7 +405,7 @@ public final class Tier: @unchecked Sendable {
     /// Calls `body`, which writes the seal if everything is on flash, while nothing can be written to the provider.
     /// If it returns true nothing will be written ever after, for that would make the seal untrue.
     public func seal(_ body: () throws -> Bool) throws -> Bool {
-        try writing.withLock { _ in
+        try writing.withLock {
             let isDone = try body()
             if isDone { isSealed.store(true, ordering: .relaxed) }
             return isDone
@@ -408,7 +415,7 @@ public final class Tier: @unchecked Sendable {
     /// Writes everything dirty and (unless `keepsClean`) drops everything: FLUSHALL CACHE. Blocks for as long as it
     /// takes.
     public func spillEverything(keepsClean: Bool) throws(StorageError) {
-        try writing.withLock { (_) throws(StorageError) in
+        try writing.withLock { () throws(StorageError) in
             var pass = SpillPass(tier: self)
             pass.drops = !keepsClean
             pass.setTime(Clock.unixMilliseconds())
@@ -422,27 +429,55 @@ public final class Tier: @unchecked Sendable {
                 }
                 try pass.write()
             }
-            // Tombstones whose key had a write in flight wanted a second operation.
-            for shard in 0..<Position.shardCount {
-                while try pass.attend(shard: shard, limit: 1_000) > 0 {}
+            // Tombstones whose key had a write in flight, or had to be resolved, want a second operation. Others may
+            // write meanwhile: not for ever.
+            for _ in 0..<Self.attendingRounds {
+                var hints = 0
+                for shard in 0..<Position.shardCount { hints += try pass.attend(shard: shard, limit: .max) }
+                try pass.write()
+                if hints == 0 { break }
             }
-            try pass.write()
         }
         evaluate()
     }
+
+    private static let attendingRounds = 4
 
     /// The number of keys of a database, each shard's exact for one moment of the call. Settles what is open: reads
     /// from flash, blocks; not for event loops.
     public func exactCount(database: Int) throws(StorageError) -> Int {
         let counts = store.counts(database: database)
         if counts.unresolved == 0 { return counts.keys }
-        return try writing.withLock { (_) throws(StorageError) in
-            var pass = SpillPass(tier: self)
-            var keys = 0
-            for shard in 0..<Position.shardCount { keys += try pass.exactCount(shard: shard, database: database) }
-            // The tombstones that came up on the way; where they are refused the spiller says so.
-            try? pass.write()
-            return keys
+        var pass = SpillPass(tier: self)
+        var keys = 0
+        var shard = 0
+        // There may be hundreds of thousands to look up: the spiller gets its turns in between.
+        while shard < Position.shardCount {
+            try writing.withLock { () throws(StorageError) in
+                let end = Clock.monotonicNanoseconds() + Self.countingTurnNanoseconds
+                repeat {
+                    keys += try pass.exactCount(shard: shard, database: database)
+                    shard += 1
+                } while shard < Position.shardCount && Clock.monotonicNanoseconds() < end
+                // The tombstones that came up on the way; where they are refused the spiller says so.
+                try? pass.write()
+            }
         }
+        return keys
     }
+
+    private static let countingTurnNanoseconds: Int64 = 20_000_000
+
+    /// The same where it takes next to no time, for who would rather have an estimate than wait: what is open counts
+    /// for as many keys as it did of late.
+    public func promptCount(database: Int) -> Int {
+        let counts = store.counts(database: database)
+        if counts.unresolved <= Self.promptLookUps, let exact = try? exactCount(database: database) { return exact }
+        let all = max(1, resolved.load(ordering: .relaxed))
+        let overwritten = Double(resolvedExisting.load(ordering: .relaxed)) / Double(all)
+        return counts.keys - Int(Double(counts.unresolved) * overwritten)
+    }
+
+    /// Looked up in some ten milliseconds.
+    private static let promptLookUps = 256
 }

@@ -5,6 +5,8 @@ public struct TierStatistics: Sendable {
     public var spilledBatches = 0
     public var spilledOperations = 0
     public var spilledBytes = 0
+    /// Nanoseconds for which batches were put off.
+    public var spillPauses = 0
     public var writeFailures = 0
     /// Calls that waited for memory.
     public var memoryWaits = 0
@@ -28,6 +30,7 @@ extension Tier {
         result.spilledBatches = spilledBatches.load(ordering: .relaxed)
         result.spilledOperations = spilledOperations.load(ordering: .relaxed)
         result.spilledBytes = spilledBytes.load(ordering: .relaxed)
+        result.spillPauses = spillPauses.load(ordering: .relaxed)
         result.writeFailures = writeFailures.load(ordering: .relaxed)
         result.memoryWaits = memoryWaits.load(ordering: .relaxed)
         result.faultsRequested = faultIn.requested.load(ordering: .relaxed)

@@ -13,14 +13,34 @@ import Testing
         #expect(try client.call("flash").isError)
     }
 
+    private func infoField(_ name: String, _ client: TestClient) throws -> String? {
+        let text = try client.call("info", "flash").text ?? ""
+        let line = text.split(separator: "\r\n").first { $0.hasPrefix(name + ":") }
+        return line.map { String($0.dropFirst(name.count + 1)) }
+    }
+
+    @Test func watermarksMoveAtRunTime() throws {
+        let server = try TestServer(isTiered: true, budget: 16 << 20)
+        let client = try server.connect()
+        func number(_ name: String) throws -> Int { try Int(infoField(name, client) ?? "") ?? -1 }
+        let value = String(repeating: "v", count: 1_000)
+        for number in 0..<4_000 { try client.call("set", "k\(number)", value) }
+        let records = try number("flash_budget_records")
+        #expect(try number("flash_high_watermark") == records / 100 * 95)
+        #expect(try number("flash_low_watermark") == records / 100 * 90)
+        #expect(try number("flash_memory_records") > records / 4)
+        #expect(try client.call("config", "set", "flash-high-watermark", "20", "flash-low-watermark", "10") == .ok)
+        #expect(try eventually { try number("flash_memory_records") <= records / 5 })
+        #expect(try client.call("config", "set", "flash-low-watermark", "50") == .ok)
+        #expect(try number("flash_low_watermark") == records / 100 * 20)
+        #expect(try client.call("config", "set", "flash-high-watermark", "101").isError)
+        #expect(try client.call("dbsize") == .integer(4_000))
+    }
+
     @Test func jobsBeginAndEnd() throws {
         let server = try TestServer(isTiered: true)
         let client = try server.connect()
-        func field(_ name: String) throws -> String? {
-            let text = try client.call("info", "flash").text ?? ""
-            let line = text.split(separator: "\r\n").first { $0.hasPrefix(name + ":") }
-            return line.map { String($0.dropFirst(name.count + 1)) }
-        }
+        func field(_ name: String) throws -> String? { try infoField(name, client) }
         for number in 0..<500 { try client.call("set", "k\(number)", "v") }
         try server.makeCold()
         #expect(try field("flash_scrub_state") == "none" && field("flash_compact_state") == "none")

@@ -121,7 +121,7 @@ struct RocksDBTests {
             "max_background_jobs=7", "write_buffer_size=3145728", "block_size=16384",
             // not touched by the user's string
             "index_block_restart_interval=16", "cache_index_and_filter_blocks=false", "filter_policy=firn.LevelFilter",
-            "level0_slowdown_writes_trigger=24", "avoid_flush_during_shutdown=true",
+            "level0_slowdown_writes_trigger=128", "avoid_flush_during_shutdown=true",
         ] {
             #expect(text.contains("  \(line)\n") || text.contains(line), "\(line)")
         }

@@ -50,6 +50,27 @@ struct UpkeepTests {
         try db.close()
     }
 
+    @Test("A backlog grows with the runs that wait to be merged, and goes with them")
+    func backlog() throws {
+        var options = Scratch.small
+        options.userOptions = "disable_auto_compactions=true;level0_file_num_compaction_trigger=4;"
+            + "level0_slowdown_writes_trigger=40;level0_stop_writes_trigger=60"
+        let db = try RocksDBProvider(directory: scratch.sub("db"), options: options)
+        var readings: [Double] = []
+        for run in 0..<30 {
+            try put(10, from: run * 10, into: db)
+            try db.flush()
+            readings.append(db.backlog)
+        }
+        // From one and a half times the trigger to three fifths of where RocksDB slows writers down.
+        #expect(readings[0..<6].allSatisfy { $0 == 0 } && readings[6] > 0)
+        #expect(readings[22] < 1 && readings[23...].allSatisfy { $0 == 1 })
+        #expect(zip(readings[5..<24], readings[6..<24]).allSatisfy { $0 < $1 })
+        try db.compactEverything()
+        #expect(db.backlog == 0)
+        try db.close()
+    }
+
     @Test("A compaction of everything can be ended, and the next one runs")
     func cancel() throws {
         let db = try open()

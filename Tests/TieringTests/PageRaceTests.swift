@@ -189,7 +189,7 @@ import Values
             _ = try client.run("HINCRBY", "h", "number", "5")
             let shard = World.placement.position(of: ByteSlice("h")).shard
             for _ in 0..<4 {
-                try world.tier.writing.withLock { (_) throws(StorageError) in
+                try world.tier.writing.withLock { () throws(StorageError) in
                     var pass = SpillPass(tier: world.tier)
                     pass.setTime(Clock.unixMilliseconds())
                     _ = try pass.visit(shard: shard, space: 0, wantedBytes: .max, ignoringTouches: false)

@@ -153,6 +153,10 @@ public protocol StorageProvider: AnyObject, Sendable {
     /// Writes anew what `dropFiles` had to leave because live data lies among it. Slow; beside all other calls.
     func rewriteDropped(from: ByteSlice, to: ByteSlice) throws(StorageError)
 
+    /// How far the provider's upkeep is behind with what was written: 0 not at all, 1 where writers should go as
+    /// slowly as they can afford to, or `write` will soon wait. Microseconds; asked before each batch.
+    var backlog: Double { get }
+
     var statistics: StorageStatistics { get }
     var health: StorageHealth { get }
 
@@ -168,7 +172,9 @@ extension StorageProvider {
     /// A provider whose compactions take no time has nothing to cancel.
     public func compactEverything() throws(StorageError) { try compact(from: .empty, to: .empty) }
     public func cancelCompactions(_ isOn: Bool) {}
-    /// A provider without upkeep has nothing to bound.
+    /// A provider without upkeep is never behind with it,
+    public var backlog: Double { 0 }
+    /// and has nothing to bound.
     public func limitUpkeep(bytesPerSecond: UInt64) {}
     /// A provider without files of its own has nothing to drop.
     public func dropFiles(from: ByteSlice, to: ByteSlice) throws(StorageError) -> Bool { true }

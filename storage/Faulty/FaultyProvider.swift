@@ -195,6 +195,7 @@ public final class FaultyProvider: StorageProvider {
         try base.rewriteDropped(from: from, to: to)
     }
 
+    public var backlog: Double { state.withLock { $0.plan.backlog } ?? base.backlog }
     public var statistics: StorageStatistics { base.statistics }
 
     public var health: StorageHealth {

@@ -49,6 +49,9 @@ public struct FaultPlan: Sendable {
     /// It waits no longer than this, as there may be no other writer.
     public var reorderPatienceNanoseconds: Int64 = 5_000_000
 
+    /// What `backlog` says; nil: what the wrapped provider says.
+    public var backlog: Double?
+
     public init() {}
 }
 

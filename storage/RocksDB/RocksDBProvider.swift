@@ -137,6 +137,8 @@ public final class RocksDBProvider: StorageProvider, @unchecked Sendable {
         return out
     }
 
+    public var backlog: Double { firn_rocksdb_backlog(handle) }
+
     public var health: StorageHealth {
         let status = firn_rocksdb_background_error(handle)
         if status.code != 0 { return .failed(StorageError(consuming: status)) }

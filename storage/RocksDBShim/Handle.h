@@ -9,6 +9,7 @@
 #include <rocksdb/rate_limiter.h>
 #include <rocksdb/statistics.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdlib>
@@ -123,6 +124,12 @@ inline firn_rocksdb_slice Out(const rocksdb::Slice &s) {
   return {s.data() ? reinterpret_cast<const uint8_t *>(s.data()) : &nothing, s.size()};
 }
 
+/// From where on a backlog counts, and where it is as large as it may become.
+struct Span {
+  double from = 0, to = 1;
+  double part(double value) const { return std::min(std::max((value - from) / (to - from), 0.0), 1.0); }
+};
+
 /// A range of keys: `first ..< last`; an empty bound is open.
 struct Bounds {
   explicit Bounds(firn_rocksdb_slice from, firn_rocksdb_slice to) : first(Bytes(from)), last(Bytes(to)) {}
@@ -148,6 +155,8 @@ struct firn_rocksdb {
   std::atomic<int> cursors{0};
   /// Bytes at which a memtable is full.
   size_t memtable_bytes = 0;
+  /// What the backlog is measured by.
+  firn::Span level_zero_files, unwritten_memtables;
 };
 
 #endif

@@ -13,14 +13,14 @@
 namespace firn {
 namespace {
 
-/// Filters whose false positives stay below 1 % over all sorted runs together, at about 9 bits a key.
+/// Filters whose false positives stay below 1 % over all sorted runs together, at about 10 bits a key.
 ///
-/// An absent key asks every sorted run: up to 24 files in level 0 (writes are slowed from there on), and one per level
-/// below. The false-positive rates add up, but nine keys in ten lie in the last level; so the bits go where there are
-/// few keys (Dayan, Athanassoulis, Idreos: "Monkey", 2017). Rates by RocksDB's formulas:
-///   level 0      Bloom, 20 bits       24 files x 0.02 %   quick to build while a flush is waited for
-///   in between   Ribbon like Bloom 18  4 levels x 0.03 %   12.4 bits on a tenth of the keys
-///   last         Ribbon like Bloom 12      1 x 0.4 %       8.3 bits
+/// An absent key asks every sorted run: kRuns at the most while compactions keep up. The false-positive rates add up,
+/// but most keys lie in the last run; so the bits go where there are few keys (Dayan, Athanassoulis, Idreos: "Monkey",
+/// 2017). Rates by RocksDB's formulas:
+///   flushed      Bloom, 20 bits        0.02 % each   quick to build while a flush is waited for
+///   in between   Ribbon like Bloom 18  0.03 % each   12.4 bits on a quarter of the keys
+///   last         Ribbon like Bloom 12  0.4 %         8.3 bits
 class LevelFilter : public rocksdb::FilterPolicy {
  public:
   LevelFilter()
@@ -32,7 +32,7 @@ class LevelFilter : public rocksdb::FilterPolicy {
   // The filters are RocksDB's own and readable by any of its policies.
   const char *CompatibilityName() const override { return last_->CompatibilityName(); }
   rocksdb::FilterBitsBuilder *GetBuilderWithContext(const rocksdb::FilterBuildingContext &context) const override {
-    if (context.reason == rocksdb::TableFileCreationReason::kFlush || context.level_at_creation == 0) {
+    if (context.reason == rocksdb::TableFileCreationReason::kFlush) {
       return flushed_->GetBuilderWithContext(context);
     }
     return (context.is_bottommost ? last_ : between_)->GetBuilderWithContext(context);
@@ -46,6 +46,11 @@ class LevelFilter : public rocksdb::FilterPolicy {
 };
 
 constexpr uint64_t kMiB = 1 << 20;
+
+/// Sorted runs from which on some are merged. Many, for each merge writes data again: loading 8.2 GB through memtables
+/// of 8 MiB and then overwriting it four times at random, instant compactions write 32 and 90 bytes a byte with 4 runs,
+/// 6.4 and 7.6 with 8, 5.1 and 5.2 with 12, 4.2 and 4.6 with 16 (simulated). A read asks the filters of all.
+constexpr int kRuns = 16;
 
 rocksdb::BlockBasedTableOptions TableOptions(const firn_rocksdb_options &from) {
   rocksdb::BlockBasedTableOptions t;
@@ -91,10 +96,11 @@ rocksdb::Status Compression(const std::string &name, rocksdb::CompressionType *o
 }
 
 void SetMemtables(const firn_rocksdb_options &from, rocksdb::Options *o) {
-  // Four memtables make up the budget: with all of them full and unwritten, writers wait rather than exceed it.
+  // Four memtables make up the budget.
   o->db_write_buffer_size = from.memtable_bytes;
   o->write_buffer_size = std::max<uint64_t>(from.memtable_bytes / 4, 64 * 1024);
-  o->max_write_buffer_number = 4;
+  // The server slows down before that (firn_rocksdb_backlog); RocksDB's own delays begin at the last but one.
+  o->max_write_buffer_number = 6;
   // An absent key costs a probe here instead of a descent through the skip list (most lookups are of keys not in it).
   o->memtable_prefix_bloom_size_ratio = 0.02;
   o->memtable_whole_key_filtering = true;
@@ -107,7 +113,7 @@ void SetLevels(const firn_rocksdb_options &from, rocksdb::Options *o) {
   // the filters name the run. A run set aside by 60 % of its size in newer ones is merged: that bounds the space at
   // 1.6 times the live data, but for the merge itself, which needs as much again while it runs.
   o->compaction_style = rocksdb::kCompactionStyleUniversal;
-  o->compaction_options_universal.size_ratio = 10;
+  o->compaction_options_universal.size_ratio = 1;
   o->compaction_options_universal.max_size_amplification_percent = 60;
   o->compaction_options_universal.allow_trivial_move = true;
   // In force when `storage-provider-options` ask for leveled.
@@ -115,11 +121,13 @@ void SetLevels(const firn_rocksdb_options &from, rocksdb::Options *o) {
   o->max_bytes_for_level_base = std::max<uint64_t>(from.memtable_bytes, 256 * kMiB);
   // Few files keep the number of descriptors small (8192 for 1 TiB) and the opening quick.
   o->target_file_size_base = 128 * kMiB;
-  o->level0_file_num_compaction_trigger = 4;
-  o->level0_slowdown_writes_trigger = 24;
-  o->level0_stop_writes_trigger = 40;
+  o->level0_file_num_compaction_trigger = kRuns;
+  // RocksDB slows writers down by steps, to 16 KB/s in the end, and a stop lasts for as long as a compaction: minutes.
+  // So it is the server that slows down, long before that (firn_rocksdb_backlog).
+  o->level0_slowdown_writes_trigger = 8 * kRuns;
+  o->level0_stop_writes_trigger = 9 * kRuns;
   // 2 MiB, but a compaction has one such buffer per input file: all together stay below the memtables' size.
-  const uint64_t readahead = std::min<uint64_t>(2 * kMiB, std::max<uint64_t>(from.memtable_bytes / 64, 256 * 1024));
+  const uint64_t readahead = std::min<uint64_t>(2 * kMiB, std::max<uint64_t>(from.memtable_bytes / 128, 256 * 1024));
   o->compaction_readahead_size = readahead;
   if (from.blob_bytes > 0) {
     o->enable_blob_files = true;
@@ -132,7 +140,10 @@ void SetLevels(const firn_rocksdb_options &from, rocksdb::Options *o) {
 }
 
 void SetBackground(const firn_rocksdb_options &from, rocksdb::Options *o) {
+  // A quarter of them flush. Of the others RocksDB uses one, and more when runs pile up.
   o->max_background_jobs = std::max(from.background_jobs, 2);
+  // Merges of everything have a thread of their own: the small ones, without which runs pile up, don't wait for them.
+  o->env->SetBackgroundThreads(1, rocksdb::Env::Priority::BOTTOM);
   // The device sees a steady stream instead of a burst at each file's end.
   o->bytes_per_sync = kMiB;
   // Always there, so that a limit can be set later.

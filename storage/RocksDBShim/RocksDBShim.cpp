@@ -156,7 +156,7 @@ int SyncParent(const std::string &path) {
 /// a close right behind it loses what was confirmed, under a seal that counts it. Also from then on, Write fails
 /// where writes are stopped instead of waiting (see firn_rocksdb_write). Can go with a RocksDB whose Resume clears
 /// the flag.
-rocksdb::Status firn::FlushAndVerify(firn_rocksdb *handle) {
+rocksdb::Status FlushAndVerify(firn_rocksdb *handle) {
   const rocksdb::SequenceNumber last = handle->db->GetLatestSequenceNumber();
   rocksdb::FlushOptions options;
   options.wait = true;
@@ -176,6 +176,19 @@ rocksdb::Status firn::FlushAndVerify(firn_rocksdb *handle) {
 using namespace firn;
 
 void firn_rocksdb_free(char *message) { free(message); }
+
+/// A backlog begins to count where more has come together than compactions take at once, and ends well before RocksDB
+/// itself slows writers down.
+static void SetSpans(firn_rocksdb *handle) {
+  const rocksdb::Options options = handle->db->GetOptions();
+  handle->memtable_bytes = options.write_buffer_size;
+  handle->level_zero_files.from = 1.5 * options.level0_file_num_compaction_trigger;
+  handle->level_zero_files.to =
+      std::max(handle->level_zero_files.from + 1, 0.6 * options.level0_slowdown_writes_trigger);
+  // Of those that writers don't fill any more. One that is being written is as it should be.
+  handle->unwritten_memtables.from = 1;
+  handle->unwritten_memtables.to = std::max(2, options.max_write_buffer_number - 2);
+}
 
 static firn_rocksdb_status BadOption(const rocksdb::Status &s) {
   firn_rocksdb_status out = Convert(s);
@@ -221,7 +234,7 @@ firn_rocksdb_status firn_rocksdb_open(const char *directory, const firn_rocksdb_
       return failed;
     }
     handle->db.reset(db);
-    handle->memtable_bytes = db->GetOptions().write_buffer_size;
+    SetSpans(handle.get());
     *out = handle.release();
     return Ok();
   });
@@ -332,6 +345,24 @@ firn_rocksdb_status firn_rocksdb_background_error(firn_rocksdb *handle) {
 }
 
 int32_t firn_rocksdb_stall(firn_rocksdb *handle) { return handle->watcher->stall(); }
+
+double firn_rocksdb_backlog(firn_rocksdb *handle) {
+  using P = rocksdb::DB::Properties;
+  double part = 0;
+  const firn_rocksdb_status ignored = Guarded([&] {
+    uint64_t memtables = 0;
+    if (handle->db->GetIntProperty(P::kNumImmutableMemTable, &memtables)) {
+      part = handle->unwritten_memtables.part(double(memtables));
+    }
+    std::string files;
+    if (handle->db->GetProperty(P::kNumFilesAtLevelPrefix + "0", &files)) {
+      part = std::max(part, handle->level_zero_files.part(std::stod(files)));
+    }
+    return Ok();
+  });
+  firn_rocksdb_free(ignored.message);  // what can't be read slows nobody down
+  return part;
+}
 
 firn_rocksdb_status firn_rocksdb_resume(firn_rocksdb *handle) {
   return Guarded([&] {

@@ -68,6 +68,12 @@ extension DirectiveTable {
             "delete-on-evict", false, [], .nothing("eviction moves to flash; maxstorage decides on deletion"),
             wordy: true),
         .integer(
+            "flash-high-watermark", 10...100, 95, [], .works,
+            "percent of maxmemory's part for records above which they are moved to flash; at 100 writers wait"),
+        .integer(
+            "flash-low-watermark", 1...100, 90, [], .works,
+            "percent of it down to which that goes on, or flash-high-watermark if that is less"),
+        .integer(
             "flash-io-threads", 1...256, 16, .immutable, .works,
             "threads that read cold keys: the device's queue depth"),
         .integer(

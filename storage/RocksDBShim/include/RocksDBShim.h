@@ -153,6 +153,9 @@ void firn_rocksdb_read_statistics(firn_rocksdb *_Nonnull db, firn_rocksdb_statis
 firn_rocksdb_status firn_rocksdb_background_error(firn_rocksdb *_Nonnull db);
 /// 0 if writes run at full speed, 1 if they are slowed down, 2 if they wait.
 int32_t firn_rocksdb_stall(firn_rocksdb *_Nonnull db);
+/// How far flushes and compactions are behind: 0 where they keep up, 1 where writers should go as slowly as they can
+/// afford to; RocksDB makes writers wait only some way beyond. A microsecond or two.
+double firn_rocksdb_backlog(firn_rocksdb *_Nonnull db);
 /// Tries to leave the state after a background error.
 firn_rocksdb_status firn_rocksdb_resume(firn_rocksdb *_Nonnull db);
 

@@ -73,6 +73,9 @@ struct InfoFacts: Sendable {
         let expiring: Int
         let memberExpiring: Int
         let resident: Int
+        /// Keys of which it is not known whether they were there before they were written: `keys` is an estimate if
+        /// these are many.
+        let unresolved: Int
         /// Mean time to live of a sample of keys in RAM that have an expiry, in milliseconds; 0 without.
         let averageTTL: Int64
     }
@@ -83,24 +86,25 @@ struct InfoFacts: Sendable {
 
     /// Without a flash tier all counts are exact.
     init(resident core: ServerCore) {
-        databases = (0..<core.store.databases).map { Self.database($0, core, exact: nil) }
+        databases = (0..<core.store.databases).map { Self.database($0, core, keys: nil) }
     }
 
-    /// Settles what is open first. Blocks. Where the provider can't be read a count may be too large: INFO tells what
-    /// it can.
+    /// Settles what is open first, as far as that is done soon: who watches a server must not wait. Blocks. Where the
+    /// provider can't be read a count may be too large: INFO tells what it can.
     init(settling core: ServerCore) {
         guard let tier = core.tier else { preconditionFailure("settling without a flash tier") }
         for number in 0..<core.store.databases {
-            databases.append(Self.database(number, core, exact: try? tier.exactCount(database: number)))
+            databases.append(Self.database(number, core, keys: tier.promptCount(database: number)))
         }
         provider = tier.provider.statistics
     }
 
-    private static func database(_ number: Int, _ core: ServerCore, exact: Int?) -> Database {
+    private static func database(_ number: Int, _ core: ServerCore, keys: Int?) -> Database {
         let counts = core.store.counts(database: number)
         return Database(
-            number: number, keys: exact ?? counts.keys, expiring: counts.expiring,
+            number: number, keys: keys ?? counts.keys, expiring: counts.expiring,
             memberExpiring: counts.memberExpiring, resident: counts.resident,
+            unresolved: counts.unresolved,
             averageTTL: counts.expiring > 0 ? averageTimeToLive(number, core) : 0)
     }
 

@@ -78,7 +78,6 @@ extension InfoReport {
 
     mutating func writeFlash() {
         guard let tier = core.tier, let provider = facts.provider else { return }
-        let budget = tier.budget
         let statistics = tier.statistics
         let keys = facts.databases.reduce(0) { $0 + $1.keys }
         let hot = facts.databases.reduce(0) { $0 + $1.resident }
@@ -87,17 +86,10 @@ extension InfoReport {
         info.field("flash_directory", settings.flashDirectory ?? "")
         info.field("flash_health", healthText(tier.provider.health))
         info.field("flash_refusal", tier.refusalText ?? "")
-        info.field("flash_budget_maximum", budget.maximum)
-        info.field("flash_budget_records", budget.records)
-        info.field("flash_budget_memtables", budget.memtables)
-        info.field("flash_budget_block_cache", budget.blockCache)
-        info.field("flash_budget_clients", budget.clients)
-        info.field("flash_memory_records", core.store.memoryBytes)
-        info.field("flash_memory_memtables", provider.memtableBytes)
-        info.field("flash_memory_block_cache", provider.blockCacheBytes)
-        info.field("flash_memory_table_readers", provider.tableReaderBytes)
+        writeBudget(tier.budget, provider)
         info.field("flash_hot_keys", hot)
         info.field("flash_cold_keys", max(0, keys - hot))
+        info.field("flash_unresolved_keys", facts.databases.reduce(0) { $0 + $1.unresolved })
         info.field("flash_disk_bytes", provider.diskBytes)
         info.field("flash_disk_live_bytes", provider.liveBytes)
         info.field("flash_disk_limit", settings.flash.maxStorageBytes)
@@ -105,6 +97,8 @@ extension InfoReport {
         info.field("flash_spilled_batches", statistics.spilledBatches)
         info.field("flash_spilled_records", statistics.spilledOperations)
         info.field("flash_spilled_bytes", statistics.spilledBytes)
+        info.field("flash_spill_paused_ms", statistics.spillPauses / 1_000_000)
+        info.field("flash_backlog_percent", Int(tier.provider.backlog * 100))
         info.field("flash_dropped_records", core.store.total { $0.dropped.load(ordering: .relaxed) })
         info.field("flash_policy_rules", settings.flash.policies.count)
         info.field("flash_policy_hot_keys_evicted", core.store.total { $0.hotEvicted.load(ordering: .relaxed) })
@@ -143,6 +137,21 @@ extension InfoReport {
         info.field("flash_compaction_pending_bytes", provider.pendingCompactionBytes)
         info.field("flash_compactions_running", provider.runningCompactions)
         info.field("flash_level0_files", provider.levelZeroFiles)
+    }
+
+    /// How `maxmemory` is split, and what the parts take.
+    private mutating func writeBudget(_ budget: MemoryBudget, _ provider: StorageStatistics) {
+        info.field("flash_budget_maximum", budget.maximum)
+        info.field("flash_budget_records", budget.records)
+        info.field("flash_budget_memtables", budget.memtables)
+        info.field("flash_budget_block_cache", budget.blockCache)
+        info.field("flash_budget_clients", budget.clients)
+        info.field("flash_high_watermark", budget.highWatermark)
+        info.field("flash_low_watermark", budget.lowWatermark)
+        info.field("flash_memory_records", core.store.memoryBytes)
+        info.field("flash_memory_memtables", provider.memtableBytes)
+        info.field("flash_memory_block_cache", provider.blockCacheBytes)
+        info.field("flash_memory_table_readers", provider.tableReaderBytes)
     }
 
     /// Where the time of misses goes: on average, then as in INFO latencystats.
