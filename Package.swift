@@ -133,7 +133,7 @@ if !sanitizing {
             ]),
         .executableTarget(
             name: "firn-faulty-server",
-            dependencies: ["Configuration", "Storage", "StorageFaulty", "Server"],
+            dependencies: ["Platform", "Configuration", "Storage", "StorageFaulty", "Server"],
             path: "Tests/FaultyServer", swiftSettings: optimised),
         tests("Tidy", []),
     ]

@@ -77,7 +77,8 @@ struct SpillPass: ~Copyable {
     /// are gathered, for several reads at a time take as long as one.
     private var victims: [Unresolved] = []
     private var others: [Unresolved] = []
-    private static let lookUpsAtOnce = 8 * KeyLookUps.most
+    private static let lookUpsAtOnce = 256
+    private var lookedUp = 0
 
     /// Bytes written by the pass so far.
     private(set) var writtenBytes = 0
@@ -150,6 +151,19 @@ struct SpillPass: ~Copyable {
         return visit.visited
     }
 
+    /// Attends to shards from one on, of each as far as `limit` goes, until as many keys as are looked up at once have
+    /// come together, and writes what that gave. Returns the next shard; the number of shards after the last one.
+    mutating func attend(from first: Int, limit: Int) throws(StorageError) -> Int {
+        var shard = first
+        let before = lookedUp
+        while shard < Position.shardCount, lookedUp == before {
+            _ = try attend(shard: shard, limit: limit)
+            shard += 1
+        }
+        try write()
+        return shard
+    }
+
     /// The number of keys of one shard and database, exact for one moment during the call.
     mutating func exactCount(shard: Int, database: Int) throws(StorageError) -> Int {
         // What was open before the call is settled for good; what writers add meanwhile is looked up for the sum
@@ -186,6 +200,7 @@ struct SpillPass: ~Copyable {
         let issued = victims.count
         victims.removeAll(keepingCapacity: true)
         others.removeAll(keepingCapacity: true)
+        lookedUp += items.count
         var failure: StorageError?
         for (index, outcome) in tier.lookUps.run(items).enumerated() {
             switch outcome {

@@ -168,20 +168,15 @@ final class Spiller: Sendable {
             }
         }
 
-        /// Tombstones and open counts, a few per shard: of all shards, or while memory is short of a part of them.
+        /// Tombstones and open counts, a few per shard: of all shards, or while memory is short of some of them.
         private mutating func attend() throws(StorageError) {
-            for part in 0..<Position.shardCount / Self.shardsAtOnce {
-                try tier.writing.withLock { () throws(StorageError) in
-                    for _ in 0..<Self.shardsAtOnce {
-                        _ = try pass.attend(shard: attended, limit: 64)
-                        attended = (attended + 1) & (Position.shardCount - 1)
-                    }
-                    try pass.write()
+            let first = attended
+            repeat {
+                attended = try tier.writing.withLock { () throws(StorageError) in
+                    try pass.attend(from: attended, limit: 64)
                 }
-                if part > 0, tier.isAboveHighWatermark { return }
-            }
+                if attended == Position.shardCount { attended = 0 }
+            } while attended > first && !tier.isAboveHighWatermark && !thread.isStopping
         }
-
-        private static let shardsAtOnce = 16
     }
 }

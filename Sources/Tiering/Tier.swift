@@ -449,9 +449,14 @@ public final class Tier: @unchecked Sendable {
         let counts = store.counts(database: database)
         if counts.unresolved == 0 { return counts.keys }
         var pass = SpillPass(tier: self)
+        // There may be hundreds of thousands to look up: the spiller gets its turns in between. What can't be looked up
+        // here the count itself meets, and says so.
+        var next = 0
+        while next < Position.shardCount {
+            next = writing.withLock { (try? pass.attend(from: next, limit: .max)) ?? Position.shardCount }
+        }
         var keys = 0
         var shard = 0
-        // There may be hundreds of thousands to look up: the spiller gets its turns in between.
         while shard < Position.shardCount {
             try writing.withLock { () throws(StorageError) in
                 let end = Clock.monotonicNanoseconds() + Self.countingTurnNanoseconds

@@ -7,6 +7,8 @@
 //   FaultQueue    which of their reads is next, and how many may be queued
 //   FaultStage    where the time of a miss goes, for INFO and LATENCY
 //   SpillPass     one round of choosing victims, writing them and reporting back; whoever spills makes one
+//   KeyLookUps    threads that find out which of the keys about to leave are on flash
+//   SpillPace     how fast batches may follow each other
 //   Spiller       the thread that keeps RAM below its watermarks and attends to tombstones and open counts
 //   ColdSweep     the hand that looks for keys which a rule calls cold, while there is room, too
 //   ColdExpiry    the thread that removes past-due keys nobody touches, in both tiers

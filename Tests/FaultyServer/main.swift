@@ -1,10 +1,12 @@
 // firn-faulty-server: firn-server over a flash tier that is worse than any, for tools/bench isolation,
-// tools/conformance --tiered, and tests.
+// tools/conformance --tiered, tools/check-faults, and tests.
 //
 //   firn-faulty-server [--read-delay-ms N] [--hot-bytes N] [what firn-server takes]
 //
 // --read-delay-ms: each read of the provider takes so long. --hot-bytes: records beyond so many bytes are spilled
 // whether or not there is room for them.
+//
+// FIRN_FAULT_PLAN names a file that says what goes wrong from now on, and may be replaced at any time: see PlanFile.
 import Configuration
 import Glibc
 import Server
@@ -27,7 +29,11 @@ let limit = hotBytes
 switch ServerArguments.parse(arguments) {
 case .serve(let configuration, let notes):
     var process = ServerProcess(configuration: configuration)
-    process.wrapping = { FaultyProvider($0, plan: faults, seed: 1) }
+    process.wrapping = { base in
+        let faulty = FaultyProvider(base, plan: faults, seed: 1)
+        if let path = getenv("FIRN_FAULT_PLAN") { PlanFile(path: String(cString: path)).follow(by: faulty) }
+        return faulty
+    }
     process.prepare = { $0.tier?.update { $0.budget.hotLimit = limit } }
     exit(process.run(notes: notes))
 case .help(let text), .failure(let text):

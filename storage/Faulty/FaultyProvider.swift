@@ -229,7 +229,9 @@ public final class FaultyProvider: StorageProvider {
             return Fate(number: number, plan: plan, finishedWrites: finished, delayNanoseconds: 0, error: nil)
         }
         let drawn = plan[keyPath: faults]
-        let fails = drawn.failing.contains(number) || dice.happens(drawn.failureProbability, kind, number, 1)
+        let fails =
+            drawn.failing.contains(number) || drawn.failingEvery > 0 && number % drawn.failingEvery == 0
+            || dice.happens(drawn.failureProbability, kind, number, 1)
         let delay: Int64 =
             switch drawn.delay {
             case .none: 0

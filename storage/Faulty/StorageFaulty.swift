@@ -26,6 +26,8 @@ public struct FaultPlan: Sendable {
         public var delay = Delay.none
         /// Numbers of calls that fail, counted from the provider's start, the first being 1.
         public var failing: Set<Int> = []
+        /// Every so-manieth call fails too; 0: none.
+        public var failingEvery = 0
         /// The share of the other calls that fail, 0 to 1.
         public var failureProbability = 0.0
         public var error = StorageError(.inputOutput, "injected fault")

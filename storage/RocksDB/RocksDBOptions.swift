@@ -15,9 +15,9 @@ public struct RocksDBOptions: Sendable, Equatable {
     public var directReads = false
     /// -1: no limit. With fewer than there are files, `mayContain` answers `true` for those that are closed.
     public var maxOpenFiles: Int32 = -1
-    /// Flushes and compactions at a time, at least 2. With 4 a small merge goes on beside one of everything, which
-    /// takes minutes.
-    public var backgroundJobs: Int32 = 4
+    /// Flushes and compactions at a time, at least 2. With 3 a small merge goes on beside one of everything, which
+    /// takes minutes. Each more has buffers of its own.
+    public var backgroundJobs: Int32 = 3
     /// Values from this size on are kept apart from the keys, in blob files; 0: none.
     ///
     /// Such a value is not rewritten by compactions, but costs a second device access per read, and a walk over keys

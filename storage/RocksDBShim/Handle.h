@@ -33,6 +33,7 @@ class Watcher : public rocksdb::EventListener {
   void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status *error) override;
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason reason, rocksdb::Status error, bool *automatic) override;
   void OnStallConditionsChanged(const rocksdb::WriteStallInfo &info) override;
+  void OnCompactionBegin(rocksdb::DB *db, const rocksdb::CompactionJobInfo &job) override;
 
   /// Whether a background error stands; one atomic load.
   bool failed() const { return failed_.load(std::memory_order_acquire); }

@@ -6,7 +6,9 @@
 #include <rocksdb/perf_context.h>
 #include <rocksdb/perf_level.h>
 #include <rocksdb/utilities/checkpoint.h>
+#include <sys/resource.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -45,6 +47,19 @@ void Watcher::OnStallConditionsChanged(const rocksdb::WriteStallInfo &info) {
     case rocksdb::WriteStallCondition::kDelayed: stall_.store(1, std::memory_order_relaxed); break;
     default: stall_.store(2, std::memory_order_relaxed); break;
   }
+}
+
+// Compactions have several threads of their own, always at work under a load of writes. Left alone each takes a slice
+// of some milliseconds whenever its turn comes, and who reads or spills for a waiting client stands behind all of them;
+// so they give way. They get what they need all the same: when they fall behind, writers are slowed (SpillPace).
+constexpr int kCompactionNiceness = 5;
+
+void Watcher::OnCompactionBegin(rocksdb::DB *, const rocksdb::CompactionJobInfo &) {
+  thread_local bool yields = false;
+  if (yields) return;
+  yields = true;
+  // Where it is refused the thread stays as it is.
+  setpriority(PRIO_PROCESS, static_cast<id_t>(syscall(SYS_gettid)), kCompactionNiceness);
 }
 
 rocksdb::Status Watcher::error() const {

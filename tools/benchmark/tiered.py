@@ -1,6 +1,7 @@
 """Ten times more data than memory: load, zipf mixes and uniform reads in a memory control group, beside db_bench."""
 import os
 import re
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -76,21 +77,32 @@ def db_bench(shape):
         subprocess.run(base + ["--benchmarks=filluniquerandom,waitforcompaction", "--disable_wal=1"],
                        preexec_fn=group.enter, check=True, capture_output=True)
         machine.drop_page_cache(folder)
-        done = subprocess.run(base + ["--benchmarks=readrandom", "--use_existing_db=1", "--threads=16",
-                                      f"--duration={shape.seconds // 2 or 1}", f"--reads={shape.keys}"],
-                              preexec_fn=group.enter, check=True, capture_output=True, text=True)
+        runs = [read_random(base + [f"--use_direct_reads={direct}"], shape, group) for direct in (0, 1)]
     except subprocess.CalledProcessError as error:
         print(f"db_bench failed: {error.stderr[-500:] if error.stderr else error}")
         return None
     finally:
         group.close()
         shutil.rmtree(folder, ignore_errors=True)
+    # Its better half is what is to be beaten.
+    return max((run for run in runs if run), key=lambda run: run["throughput"], default=None)
+
+
+def read_random(base, shape, group):
+    """A run of db_bench on a database that is there; None if it can't be understood."""
+    seconds, before = shape.seconds // 2 or 1, resource.getrusage(resource.RUSAGE_CHILDREN)
+    done = subprocess.run(base + ["--benchmarks=readrandom", "--use_existing_db=1", "--threads=16",
+                                  f"--duration={seconds}", f"--reads={shape.keys}"],
+                          preexec_fn=group.enter, check=True, capture_output=True, text=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     match = re.search(r"readrandom\s*:\s*([\d.]+) micros/op (\d+) ops/sec.*?\((\d+) of (\d+) found\)", done.stdout)
     if match is None:
         print(f"db_bench said something else:\n{done.stdout[-500:]}")
         return None
     # The figure in brackets is one thread's; the throughput is that of all.
-    return {"throughput": float(match[2]), "found": int(match[3]), "asked": int(match[4])}
+    throughput, cpu = float(match[2]), after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"throughput": throughput, "found": int(match[3]), "asked": int(match[4]),
+            "cpu_us": cpu * 1e6 / (throughput * seconds)}
 
 
 def run(options):
@@ -109,6 +121,7 @@ def run(options):
     if alone:
         results["ratio_to_db_bench"] = rows[-1]["throughput"] / alone["throughput"]
         print(f"db_bench readrandom, 16 threads, same limits: {alone['throughput']:,.0f} reads a second "
+              f"with {alone['cpu_us']:.0f} us of CPU each "
               f"({alone['found']} of one thread's {alone['asked']} found); "
               f"uniform GET is {results['ratio_to_db_bench']:.2f} of it")
     return results
