@@ -473,14 +473,18 @@ public final class Tier: @unchecked Sendable {
 
     private static let countingTurnNanoseconds: Int64 = 20_000_000
 
-    /// The same where it takes next to no time, for who would rather have an estimate than wait: what is open counts
-    /// for as many keys as it did of late.
-    public func promptCount(database: Int) -> Int {
-        let counts = store.counts(database: database)
-        if counts.unresolved <= Self.promptLookUps, let exact = try? exactCount(database: database) { return exact }
+    /// The same of all databases where that takes next to no time, for who would rather have an estimate than wait:
+    /// what is open counts for as many keys as it did of late.
+    public func promptCounts() -> [Int] {
+        let counts = (0..<store.databases).map { store.counts(database: $0) }
+        let open = counts.reduce(0) { $0 + $1.unresolved }
+        if open <= Self.promptLookUps {
+            let exact = counts.indices.compactMap { try? exactCount(database: $0) }
+            if exact.count == counts.count { return exact }
+        }
         let all = max(1, resolved.load(ordering: .relaxed))
         let overwritten = Double(resolvedExisting.load(ordering: .relaxed)) / Double(all)
-        return counts.keys - Int(Double(counts.unresolved) * overwritten)
+        return counts.map { $0.keys - Int(Double($0.unresolved) * overwritten) }
     }
 
     /// Looked up in some ten milliseconds.

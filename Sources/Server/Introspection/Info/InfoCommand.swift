@@ -93,8 +93,8 @@ struct InfoFacts: Sendable {
     /// provider can't be read a count may be too large: INFO tells what it can.
     init(settling core: ServerCore) {
         guard let tier = core.tier else { preconditionFailure("settling without a flash tier") }
-        for number in 0..<core.store.databases {
-            databases.append(Self.database(number, core, keys: tier.promptCount(database: number)))
+        for (number, keys) in tier.promptCounts().enumerated() {
+            databases.append(Self.database(number, core, keys: keys))
         }
         provider = tier.provider.statistics
     }
