@@ -17,9 +17,12 @@ public final class Thread: @unchecked Sendable {
         }
     }
 
-    /// From here on the calling thread gives way to others that want the processor: it doesn't interrupt them when it
-    /// wakes, and gets less than they do, by `niceness`. Where the system refuses it the thread stays as it is.
-    public static func yieldToOthers(niceness: Int32 = 10) { firn_yield_to_others(niceness) }
+    /// Niceness of threads that yield.
+    private static let yieldingNiceness: Int32 = 10
+
+    /// From here on the calling thread gives way to others that want the processor. Where the system refuses it the
+    /// thread stays as it is.
+    public static func yieldToOthers() { firn_yield_to_others(yieldingNiceness) }
 
     /// Starts a thread called `name` (15 bytes are kept), pinned to `core` if one is given.
     public init(name: String, core: Int? = nil, _ body: @escaping @Sendable () -> Void) {

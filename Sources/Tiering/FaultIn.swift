@@ -31,13 +31,7 @@ final class FaultIn: @unchecked Sendable {
     }
 
     func start() {
-        threads = (0..<threadCount).map { index in
-            Thread(name: "fault-in-\(index)") { [self] in
-                // Event loops have hot keys to serve, too.
-                Thread.yieldToOthers(niceness: 3)
-                run()
-            }
-        }
+        threads = (0..<threadCount).map { index in Thread(name: "fault-in-\(index)") { [self] in run() } }
     }
 
     /// Ends the threads after the reads that are under way; what is queued lands as failed, for with a slow device it

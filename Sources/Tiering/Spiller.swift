@@ -170,13 +170,14 @@ final class Spiller: Sendable {
 
         /// Tombstones and open counts, a few per shard: of all shards, or while memory is short of some of them.
         private mutating func attend() throws(StorageError) {
-            let first = attended
+            var left = Position.shardCount
             repeat {
-                attended = try tier.writing.withLock { () throws(StorageError) in
+                let next = try tier.writing.withLock { () throws(StorageError) in
                     try pass.attend(from: attended, limit: 64)
                 }
-                if attended == Position.shardCount { attended = 0 }
-            } while attended > first && !tier.isAboveHighWatermark && !thread.isStopping
+                left -= next - attended
+                attended = next & (Position.shardCount - 1)
+            } while left > 0 && !tier.isAboveHighWatermark && !thread.isStopping
         }
     }
 }

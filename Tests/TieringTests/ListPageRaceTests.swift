@@ -55,13 +55,8 @@ extension CommandClient {
         try world.tier.spillEverything(keepsClean: false)
         #expect(world.store.counts(database: 0).resident == 0 && world.flashPages() == 100)
         try body(world, client)
-        // Nothing is left behind.
         _ = try client.run("DEL", "l", "other")
-        try world.tier.spillEverything(keepsClean: false)
-        #expect(world.flashPages() == 0)
-        #expect(world.flashKeys().isEmpty)
-        #expect(world.counters() == [0, 0, 0, 0, 0])
-        #expect(world.faultsInShards() == 0)
+        try world.expectNothingLeft()
     }
 
     private func element(_ client: CommandClient, _ index: Int) throws -> Histories.Reply {

@@ -86,6 +86,15 @@ final class World: @unchecked Sendable {
         return count
     }
 
+    /// After a history whose keys have been deleted: nothing of them is left anywhere.
+    func expectNothingLeft() throws {
+        try tier.spillEverything(keepsClean: false)
+        #expect(flashPages() == 0)
+        #expect(flashKeys().isEmpty)
+        #expect(counters() == [0, 0, 0, 0, 0])
+        #expect(faultsInShards() == 0)
+    }
+
     /// The entries that are in RAM, for messages.
     func residents() -> [String] {
         var all: [String] = []

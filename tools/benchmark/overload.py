@@ -1,9 +1,8 @@
 """More writes than the device takes: a load at full speed, then overwrites at random. Nobody is refused, all is slower.
 """
 from . import load
-from .cgroup import MemoryGroup
 from .restart import Sampler
-from .server import Server
+from .server import limited
 from .table import show
 from .wanted import Verdicts
 
@@ -30,18 +29,13 @@ def measured(server, name, phase, shape, **options):
 
 def run(options):
     shape = Shape(options.quick, options.group_mib)
-    group = MemoryGroup("firn-bench", shape.group_mib << 20)
-    limits = group.describe()
-    try:
-        with Server("ours", options.binary, threads=2, flash=True, maxmemory=f"{shape.maxmemory_mib}mb",
-                    arguments=options.server_arguments.split(), group=group) as server:
-            rows = [measured(server, "load", "load", shape),
-                    measured(server, f"overwrites for {shape.seconds} s", "run", shape, mix="set:1",
-                             distribution="uniform", seconds=shape.seconds)]
-            client = server.client()
-            keys, info = client.call("DBSIZE"), client.info()
-    finally:
-        group.close()
+    with limited(options, shape) as server:
+        limits = server.group.describe()
+        rows = [measured(server, "load", "load", shape),
+                measured(server, f"overwrites for {shape.seconds} s", "run", shape, mix="set:1",
+                         distribution="uniform", seconds=shape.seconds)]
+        client = server.client()
+        keys, info = client.call("DBSIZE"), client.info()
     show(f"Overload: {shape.keys:,} values of 1 KiB, maxmemory {shape.maxmemory_mib}mb, {limits}; 64 connections with "
          "4 requests at a time; times in milliseconds",
          ["phase", "req/s", "slowest s", "silent s", "p99", "p99.9", "longest", "errors", "peak RSS MiB",

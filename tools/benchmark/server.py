@@ -1,4 +1,5 @@
 """Servers under measurement: ours, a peer's binary, or one that runs already."""
+import contextlib
 import os
 import pathlib
 import shutil
@@ -9,6 +10,7 @@ import tempfile
 import time
 
 from . import machine
+from .cgroup import MemoryGroup
 from .client import Client, ReplyError
 
 
@@ -167,3 +169,16 @@ class Meter:
         return {"user_us": user * 1e6 / requests, "system_us": system * 1e6 / requests,
                 "cpu_us": (user + system) * 1e6 / requests, "disk_read": read, "disk_written": written,
                 "rss": machine.resident_bytes(self.pid)}
+
+
+@contextlib.contextmanager
+def limited(options, shape, *arguments):
+    """Ours with a flash tier, process and page cache within `shape.group_mib` where the machine lets us limit them
+    (`server.group` says). A context manager."""
+    group = MemoryGroup("firn-bench", shape.group_mib << 20)
+    try:
+        with Server("ours", options.binary, threads=2, flash=True, maxmemory=f"{shape.maxmemory_mib}mb",
+                    arguments=[*arguments, *options.server_arguments.split()], group=group) as server:
+            yield server
+    finally:
+        group.close()

@@ -8,7 +8,7 @@ import tempfile
 
 from . import load, machine
 from .cgroup import MemoryGroup
-from .server import Server
+from .server import limited
 from .table import show
 
 
@@ -42,24 +42,19 @@ def row(name, result):
 
 def run_server(options, shape):
     common = dict(keys=shape.keys, size=1024, connections=64, threads=1)
-    group = MemoryGroup("firn-bench", shape.group_mib << 20)
-    print(f"server: {group.describe()}; page cache dropped by ", end="", flush=True)
     rows = []
-    try:
-        with Server("ours", options.binary, threads=2, flash=True, maxmemory=f"{shape.maxmemory_mib}mb",
-                    arguments=options.server_arguments.split(), group=group) as server:
-            print(machine.drop_page_cache(server.folder), flush=True)
-            rows.append(row("load", load.loadgen(server, "load", **common)))
-            for name, choice in phases(shape):
-                machine.drop_page_cache(server.folder)
-                load.loadgen(server, "run", seconds=shape.warm_seconds, misses_are_errors=True, **common, **choice)
-                result = load.loadgen(server, "run", seconds=shape.seconds, misses_are_errors=True, **common, **choice)
-                rows.append(row(name, result))
-                print(f"{name}: {result['throughput']:,.0f} a second", flush=True)
-            peak = group.peak_bytes() if group.path else machine.peak_resident_bytes(server.pid)
-    finally:
-        limits = group.describe()
-        group.close()
+    with limited(options, shape) as server:
+        limits = server.group.describe()
+        print(f"server: {limits}; page cache dropped by {machine.drop_page_cache(server.folder)}", flush=True)
+        rows.append(row("load", load.loadgen(server, "load", **common)))
+        for name, choice in phases(shape):
+            machine.drop_page_cache(server.folder)
+            load.loadgen(server, "run", seconds=shape.warm_seconds, misses_are_errors=True, **common, **choice)
+            result = load.loadgen(server, "run", seconds=shape.seconds, misses_are_errors=True, **common, **choice)
+            rows.append(row(name, result))
+            print(f"{name}: {result['throughput']:,.0f} a second", flush=True)
+        group = server.group
+        peak = group.peak_bytes() if group.path else machine.peak_resident_bytes(server.pid)
     return rows, peak, limits
 
 

@@ -8,8 +8,7 @@ import pathlib
 import time
 
 from . import load, machine
-from .cgroup import MemoryGroup
-from .server import Server
+from .server import limited
 from .table import mib, show
 from .wanted import Verdicts
 
@@ -42,14 +41,14 @@ def group_written(group):
 class Account:
     """Bytes written since it was made, by who counts them."""
 
-    def __init__(self, server, client, group):
-        self.server, self.client, self.group = server, client, group
+    def __init__(self, server, client):
+        self.server, self.client = server, client
         self.before = self._read()
 
     def _read(self):
         info = self.client.info()
         return {"RocksDB": int(info["flash_flush_write_bytes"]) + int(info["flash_compaction_write_bytes"]),
-                "/proc/PID/io": machine.disk_bytes(self.server.pid)[1], "io.stat": group_written(self.group),
+                "/proc/PID/io": machine.disk_bytes(self.server.pid)[1], "io.stat": group_written(self.server.group),
                 "spilled": int(info["flash_spilled_bytes"])}
 
     def written(self):
@@ -85,22 +84,16 @@ def overwrite(server, shape):
 
 def run(options):
     shape = Shape(options.quick, options.group_mib)
-    group = MemoryGroup("firn-bench", shape.group_mib << 20)
-    limits = group.describe()
-    try:
-        with Server("ours", options.binary, threads=2, flash=True, maxmemory=f"{shape.maxmemory_mib}mb",
-                    arguments=options.server_arguments.split(), group=group) as server:
-            client = server.client()
-            account = Account(server, client, group)
-            load.loadgen(server, "load", keys=shape.keys, size=VALUE_BYTES, connections=64)
-            drain(client)
-            loading, account = account.written(), Account(server, client, group)
-            client_bytes, gets, seconds = overwrite(server, shape)
-            drained = drain(client)
-            written, disk = account.written(), int(client.info()["flash_disk_bytes"])
-            alive = client.call("DBSIZE") * (KEY_BYTES + VALUE_BYTES)
-    finally:
-        group.close()
+    with limited(options, shape) as server:
+        limits, client = server.group.describe(), server.client()
+        account = Account(server, client)
+        load.loadgen(server, "load", keys=shape.keys, size=VALUE_BYTES, connections=64)
+        drain(client)
+        loading, account = account.written(), Account(server, client)
+        client_bytes, gets, seconds = overwrite(server, shape)
+        drained = drain(client)
+        written, disk = account.written(), int(client.info()["flash_disk_bytes"])
+        alive = client.call("DBSIZE") * (KEY_BYTES + VALUE_BYTES)
     show(f"Device writes: {shape.keys:,} values of 1 KiB, maxmemory {shape.maxmemory_mib}mb, {limits}",
          ["", "clients wrote", "RocksDB", "/proc/PID/io", "io.stat", "spilled", "a client's byte"],
          [["load", mib(shape.data_bytes), *(mib(loading[name]) for name in loading),

@@ -7,8 +7,7 @@ Beside it eight connections read keys that are in RAM. Compactions that a worklo
 With flash-direct-reads: where the page cache is small against the data, filling it costs more than its hits save.
 """
 from . import load, machine, tiered
-from .cgroup import MemoryGroup
-from .server import Server
+from .server import limited
 from .table import show
 from .wanted import Verdicts
 from .writes import drain
@@ -51,13 +50,12 @@ def paced(server, common, choice, rate, seconds):
     return load.loadgen(server, "run", group=groups, seconds=seconds, misses_are_errors=True, poisson=True, **common)
 
 
-def measure(options, shape, group):
-    """Rows of the closed loop, then those of the open one."""
+def measure(options, shape):
+    """The limits, rows of the closed loop, and those of the open one."""
     common = dict(keys=shape.keys, size=1024, connections=64, threads=1)
     closed, opened = [], []
-    with Server("ours", options.binary, threads=2, flash=True, maxmemory=f"{shape.maxmemory_mib}mb",
-                arguments=["--flash-direct-reads", "yes", *options.server_arguments.split()], group=group) as server:
-        client = server.client()
+    with limited(options, shape, "--flash-direct-reads", "yes") as server:
+        limits, client = server.group.describe(), server.client()
         closed.append(per_request("load", load.loadgen(server, "load", **common)))
         for name, choice in WORKLOADS:
             drain(client)
@@ -77,17 +75,12 @@ def measure(options, shape, group):
                            "p99_us": latency["p99_us"], "p999_us": latency["p999_us"], "max_us": latency["max_us"],
                            "hot_p50_us": hot["p50_us"], "hot_p99_us": hot["p99_us"], "hot_p999_us": hot["p999_us"]})
             print(f"{name} at {rate:,.0f}: p99 {latency['p99_us']:,.0f} us, hot {hot['p99_us']:,.0f} us", flush=True)
-    return closed, opened
+    return limits, closed, opened
 
 
 def run(options):
     shape = Shape(options.quick, options.group_mib)
-    group = MemoryGroup("firn-bench", shape.group_mib << 20)
-    limits = group.describe()
-    try:
-        closed, opened = measure(options, shape, group)
-    finally:
-        group.close()
+    limits, closed, opened = measure(options, shape)
     alone = tiered.db_bench(shape)
     size = f"{shape.keys:,} values of 1 KiB, maxmemory {shape.maxmemory_mib}mb, {limits}"
     show(f"YCSB, as fast as it goes: {size}, direct reads; 64 connections, 2 event loops; microseconds; bytes of the "
