@@ -124,7 +124,7 @@ int firn_daemonize(void) {
   }
   return 0;
 }
-long firn_raise_file_limit(long wanted) {
+static long raise_file_limit(long wanted) {
   struct rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return -1;
   if (limit.rlim_cur >= (rlim_t)wanted) return (long)limit.rlim_cur;
@@ -138,6 +138,15 @@ long firn_raise_file_limit(long wanted) {
     if (setrlimit(RLIMIT_NOFILE, &limit) == 0) return (long)limit.rlim_cur;
   }
   return (long)before;
+}
+
+long firn_raise_file_limit(long wanted) {
+  const long limit = raise_file_limit(wanted);
+  const long most = limit < wanted ? limit : wanted;
+  // The table never shrinks: a descriptor at its end, for a moment, makes it as large as it will become.
+  const int last = most > 0 ? fcntl(0, F_DUPFD_CLOEXEC, (int)most - 1) : -1;
+  if (last >= 0) close(last);
+  return limit;
 }
 
 __attribute__((no_sanitize("thread"))) uint64_t firn_unlocked_word_unseen(const void *address) {

@@ -72,6 +72,8 @@ public struct FlashSettings: Sendable {
     public let directReads: Bool
     /// 0 for no limit.
     public let backgroundBytesPerSecond: Int
+    /// 0: at once.
+    public let deleteBytesPerSecond: Int
 
     init(_ read: ValueReader) {
         providerOptions = read.string("storage-provider-options")
@@ -90,5 +92,6 @@ public struct FlashSettings: Sendable {
         compression = read.choice("flash-compression")
         directReads = read.flag("flash-direct-reads")
         backgroundBytesPerSecond = read.int("flash-background-io-limit")
+        deleteBytesPerSecond = read.int("flash-delete-rate")
     }
 }

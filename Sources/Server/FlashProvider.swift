@@ -40,6 +40,7 @@ enum FlashProvider {
             compression = settings.flash.compression.rawValue
             directReads = settings.flash.directReads
             ioLimitBytesPerSecond = UInt64(settings.flash.backgroundBytesPerSecond)
+            deleteRateBytesPerSecond = UInt64(settings.flash.deleteBytesPerSecond)
             userOptions = settings.flash.providerOptions
         }
     }

@@ -56,6 +56,7 @@ struct KeyPreparation: ~Copyable {
     /// After `.cold`: reads that bring what is missing. No more are looked for than a call may ask for at a time.
     private(set) var wantedReads = 0
     private var scratch = ByteBuffer()
+    private var filterUse = FilterUse()
     /// The shard that is locked for a single key, or -1 where `shards` says it.
     private var single = -1
 
@@ -300,9 +301,7 @@ struct KeyPreparation: ~Copyable {
             release(&context)
             for question in questions where wantedReads < most {
                 let ref = context.keys[question.index]
-                if tier.mayBeOnFlash(
-                    generation: question.generation, position: ref.position, key: ref.bytes, scratch: &scratch)
-                {
+                if mayBeOnFlash(tier, ref, generation: question.generation) {
                     missing.append(question.index)
                     wantedReads += 1
                 }
@@ -319,6 +318,14 @@ struct KeyPreparation: ~Copyable {
                 }
             }
         }
+    }
+
+    private mutating func mayBeOnFlash(_ tier: Tier, _ ref: KeyRef, generation: UInt32) -> Bool {
+        guard filterUse.asks() else { return true }
+        let maybe = tier.mayBeOnFlash(
+            generation: generation, position: ref.position, key: ref.bytes, scratch: &scratch)
+        filterUse.note(maybe: maybe)
+        return maybe
     }
 
     private mutating func release(_ context: inout CommandContext) {
@@ -396,10 +403,7 @@ struct KeyPreparation: ~Copyable {
             let isWhole = isResident && context.keyspace.isWhole(current)
             context.keyspace.unlock(ref.position.shard)
             if isWhole { continue }
-            if isResident
-                || tier.mayBeOnFlash(
-                    generation: generation, position: ref.position, key: ref.bytes, scratch: &scratch)
-            {
+            if isResident || mayBeOnFlash(tier, ref, generation: generation) {
                 request(ref, database, needs[index].pages, nil, now, limit, &context, &faults)
             }
         }

@@ -129,6 +129,7 @@ extension TierSettings {
         diskReserveBytes = settings.flash.diskReserveBytes
         storagePolicy = settings.maxMemoryPolicy.storagePolicy
         upkeepBytesPerSecond = settings.flash.backgroundBytesPerSecond
+        deleteBytesPerSecond = settings.flash.deleteBytesPerSecond
         warmUpKeysPerSecond = settings.flash.warmUpKeysPerSecond
     }
 }

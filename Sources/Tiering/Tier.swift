@@ -22,6 +22,8 @@ public struct TierSettings: Sendable {
     public var warmUpKeysPerSecond = 20_000
     /// What the provider's upkeep and a scrub read and write in a second, 0: no limit (`flash-background-io-limit`).
     public var upkeepBytesPerSecond = 0
+    /// Bytes of obsolete files that are deleted in a second, 0: at once (`flash-delete-rate`).
+    public var deleteBytesPerSecond = 0
 
     public enum StoragePolicy: Sendable {
         case refuse
@@ -158,6 +160,7 @@ public final class Tier: @unchecked Sendable {
         let budget = settings.budget
         faultIn.setLength(settings.queueLength)
         provider.limitUpkeep(bytesPerSecond: UInt64(settings.upkeepBytesPerSecond))
+        provider.limitDeletions(bytesPerSecond: UInt64(settings.deleteBytesPerSecond))
         high.store(budget.highWatermark, ordering: .relaxed)
         limit.store(budget.limit, ordering: .relaxed)
         evaluate()

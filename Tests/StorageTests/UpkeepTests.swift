@@ -50,6 +50,36 @@ struct UpkeepTests {
         try db.close()
     }
 
+    @Test("Obsolete files are deleted at a rate, which is changed while the database is open, and after a start")
+    func deletions() throws {
+        var options = Scratch.small
+        options.compression = "none"
+        options.deleteRateBytesPerSecond = 1 << 20
+        func inTrash() throws -> [String] {
+            try FileSystem.names(in: scratch.sub("db")).filter { $0.hasSuffix(".trash") }
+        }
+        var db = try RocksDBProvider(directory: scratch.sub("db"), options: options)
+        try put(8_000, into: db)
+        try db.flush()
+        // Some 8 MB are written anew: 8 seconds of that rate.
+        try db.compactEverything()
+        #expect(try !inTrash().isEmpty)
+        #expect(db.statistics.trashBytes > 4 << 20)
+        #expect(try #require(db.statistics.freeBytes) >= db.statistics.trashBytes)
+        // Who closes doesn't wait for it, and the next one goes on.
+        #expect(try seconds { try db.close() } < 2)
+        #expect(try !inTrash().isEmpty)
+        db = try RocksDBProvider(directory: scratch.sub("db"), options: options)
+        #expect(try db.pairs().count == 8_000)
+        #expect(try !inTrash().isEmpty)
+        db.limitDeletions(bytesPerSecond: 0)
+        let deadline = Clock.monotonicNanoseconds() + 20_000_000_000
+        while try !inTrash().isEmpty, Clock.monotonicNanoseconds() < deadline { Clock.sleep(nanoseconds: 20_000_000) }
+        #expect(try inTrash().isEmpty && db.statistics.trashBytes == 0)
+        #expect(try db.pairs().count == 8_000)
+        try db.close()
+    }
+
     @Test("A backlog grows with the runs that wait to be merged, and goes with them")
     func backlog() throws {
         var options = Scratch.small

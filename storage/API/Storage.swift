@@ -78,7 +78,9 @@ public struct StorageStatistics: Sendable {
     public var liveBytes: UInt64 = 0
     /// Of what was put and takes space, the part (0 to 1) that has been deleted key by key.
     public var deletedShare = 0.0
-    /// What the device has left for anybody; nil where nothing is known of one.
+    /// Obsolete, not counted above, and about to be given back (`limitDeletions`).
+    public var trashBytes: UInt64 = 0
+    /// What the device has left for anybody, the trash included; nil where nothing is known of one.
     public var freeBytes: UInt64?
     /// The provider's estimate of its keys.
     public var estimatedKeys: UInt64 = 0
@@ -144,6 +146,10 @@ public protocol StorageProvider: AnyObject, Sendable {
     /// Bounds what upkeep (flushes, compactions) reads and writes, in bytes a second; 0: no limit.
     func limitUpkeep(bytesPerSecond: UInt64)
 
+    /// The rate, in bytes a second, at which obsolete files are deleted where there is ample room, for a device that
+    /// has no time for reads while it is told of many free blocks; 0: at once.
+    func limitDeletions(bytesPerSecond: UInt64)
+
     /// Gives the space of what lies in `from ..< to` back at once as far as that needs no writing: for a range that
     /// is about to be deleted and that nobody reads, or ever writes into, any more, on a device that may be full. Any
     /// part of the range may be gone then, or go later. False if work under way or live data hold some of it: another
@@ -176,6 +182,7 @@ extension StorageProvider {
     public var backlog: Double { 0 }
     /// and has nothing to bound.
     public func limitUpkeep(bytesPerSecond: UInt64) {}
+    public func limitDeletions(bytesPerSecond: UInt64) {}
     /// A provider without files of its own has nothing to drop.
     public func dropFiles(from: ByteSlice, to: ByteSlice) throws(StorageError) -> Bool { true }
     public func rewriteDropped(from: ByteSlice, to: ByteSlice) throws(StorageError) {}

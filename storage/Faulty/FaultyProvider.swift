@@ -186,6 +186,7 @@ public final class FaultyProvider: StorageProvider {
     public func compactEverything() throws(StorageError) { try base.compactEverything() }
     public func cancelCompactions(_ isOn: Bool) { base.cancelCompactions(isOn) }
     public func limitUpkeep(bytesPerSecond: UInt64) { base.limitUpkeep(bytesPerSecond: bytesPerSecond) }
+    public func limitDeletions(bytesPerSecond: UInt64) { base.limitDeletions(bytesPerSecond: bytesPerSecond) }
 
     public func dropFiles(from: ByteSlice, to: ByteSlice) throws(StorageError) -> Bool {
         try base.dropFiles(from: from, to: to)

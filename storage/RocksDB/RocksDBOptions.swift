@@ -11,6 +11,8 @@ public struct RocksDBOptions: Sendable, Equatable {
     public var compression = "lz4"
     /// Flushes and compactions together; 0: no limit.
     public var ioLimitBytesPerSecond: UInt64 = 0
+    /// Of obsolete files; 0: at once.
+    public var deleteRateBytesPerSecond: UInt64 = 0
     /// Reads past the page cache.
     public var directReads = false
     /// -1: no limit. With fewer than there are files, `mayContain` answers `true` for those that are closed.
@@ -37,7 +39,8 @@ public struct RocksDBOptions: Sendable, Equatable {
             userOptions.withCString { user in
                 var shim = firn_rocksdb_options(
                     block_cache_bytes: blockCacheBytes, memtable_bytes: memtableBytes,
-                    io_limit_bytes_per_second: ioLimitBytesPerSecond, compression: compression,
+                    io_limit_bytes_per_second: ioLimitBytesPerSecond,
+                    delete_rate_bytes_per_second: deleteRateBytesPerSecond, compression: compression,
                     direct_reads: directReads ? 1 : 0, max_open_files: maxOpenFiles, background_jobs: backgroundJobs,
                     blob_bytes: blobBytes, read_only: isReadOnly ? 1 : 0, user_options: user)
                 return withUnsafePointer(to: &shim, body)

@@ -100,6 +100,8 @@ public final class RocksDBProvider: StorageProvider, @unchecked Sendable {
 
     public func limitUpkeep(bytesPerSecond: UInt64) { firn_rocksdb_limit_io(handle, bytesPerSecond) }
 
+    public func limitDeletions(bytesPerSecond: UInt64) { firn_rocksdb_limit_deletions(handle, bytesPerSecond) }
+
     public func dropFiles(from: ByteSlice, to: ByteSlice) throws(StorageError) -> Bool {
         var isWhole: Int32 = 0
         try check(firn_rocksdb_drop_files(handle, firn_rocksdb_slice(from), firn_rocksdb_slice(to), &isWhole))
@@ -116,6 +118,7 @@ public final class RocksDBProvider: StorageProvider, @unchecked Sendable {
         firn_rocksdb_read_statistics(handle, &raw)
         var out = StorageStatistics()
         out.diskBytes = raw.disk_bytes
+        out.trashBytes = raw.trash_bytes
         out.freeBytes = raw.free_bytes == .max ? nil : raw.free_bytes
         out.liveBytes = raw.live_bytes
         out.deletedShare = raw.deleted_share

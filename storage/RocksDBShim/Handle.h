@@ -54,6 +54,29 @@ class Watcher : public rocksdb::EventListener {
   std::atomic<int> stall_{0};
 };
 
+/// Deletes obsolete files bit by bit, at a rate, and at once where there is little room.
+class Deletions : public rocksdb::EventListener {
+ public:
+  /// `directory` exists or will, when the first file is written.
+  Deletions(const std::string &directory, uint64_t bytes_per_second, std::shared_ptr<rocksdb::Logger> log);
+  const char *Name() const override { return "firn.Deletions"; }
+  void OnTableFileCreationStarted(const rocksdb::TableFileCreationBriefInfo &info) override;
+  void OnBackgroundError(rocksdb::BackgroundErrorReason reason, rocksdb::Status *error) override;
+
+  /// 0: at once.
+  void SetRate(uint64_t bytes_per_second);
+  /// What is obsolete and still takes room.
+  uint64_t trash_bytes() const;
+  std::shared_ptr<rocksdb::SstFileManager> manager() const { return manager_; }
+
+ private:
+  void Adapt();
+
+  const std::string directory_;
+  const std::shared_ptr<rocksdb::SstFileManager> manager_;
+  std::atomic<uint64_t> rate_{0};
+};
+
 /// Ranges that nobody reads or writes any more; compactions leave out what lies in them, those under way too.
 ///
 /// Without it a compaction copies what it took as input before the range was deleted: as much room again as the dead
@@ -147,6 +170,8 @@ rocksdb::Status FlushAndVerify(firn_rocksdb *handle);
 struct firn_rocksdb {
   std::unique_ptr<rocksdb::DB> db;
   std::shared_ptr<firn::Watcher> watcher;
+  /// None in a database that is only read.
+  std::shared_ptr<firn::Deletions> deletions;
   std::shared_ptr<firn::DeadRanges> dead = std::make_shared<firn::DeadRanges>();
   std::shared_ptr<rocksdb::Statistics> statistics;
   /// Of flushes and compactions.

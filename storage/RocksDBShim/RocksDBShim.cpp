@@ -236,6 +236,12 @@ firn_rocksdb_status firn_rocksdb_open(const char *directory, const firn_rocksdb_
     }
     options.info_log->SetInfoLogLevel(options.info_log_level);
     options.listeners.push_back(handle->watcher);
+    if (!from->read_only) {
+      handle->deletions =
+          std::make_shared<Deletions>(directory, from->delete_rate_bytes_per_second, options.info_log);
+      options.listeners.push_back(handle->deletions);
+      options.sst_file_manager = handle->deletions->manager();
+    }
     options.compaction_filter_factory = MakeDeadRangeFilters(handle->dead);
     options.statistics = handle->statistics;
     handle->limiter = options.rate_limiter;
@@ -314,6 +320,10 @@ void firn_rocksdb_limit_io(firn_rocksdb *handle, uint64_t bytes_per_second) {
   handle->limiter->SetBytesPerSecond(static_cast<int64_t>(bytes_per_second));
 }
 
+void firn_rocksdb_limit_deletions(firn_rocksdb *handle, uint64_t bytes_per_second) {
+  if (handle->deletions) handle->deletions->SetRate(bytes_per_second);
+}
+
 void firn_rocksdb_read_statistics(firn_rocksdb *handle, firn_rocksdb_statistics *out) {
   memset(out, 0, sizeof *out);
   const auto property = [&](const std::string &name) {
@@ -324,10 +334,12 @@ void firn_rocksdb_read_statistics(firn_rocksdb *handle, firn_rocksdb_statistics 
   const firn_rocksdb_status ignored = Guarded([&] {
     using P = rocksdb::DB::Properties;
     out->disk_bytes = property(P::kTotalSstFilesSize) + property(P::kTotalBlobFileSize);
+    out->trash_bytes = handle->deletions ? handle->deletions->trash_bytes() : 0;
     // As df says it. GetFreeSpace counts what is kept for root, if we are that.
     struct statvfs disk;
-    out->free_bytes = statvfs(handle->db->GetName().c_str(), &disk) == 0 ? uint64_t(disk.f_bavail) * disk.f_frsize
-                                                                         : UINT64_MAX;
+    out->free_bytes = statvfs(handle->db->GetName().c_str(), &disk) == 0
+                          ? uint64_t(disk.f_bavail) * disk.f_frsize + out->trash_bytes
+                          : UINT64_MAX;
     const double alive = AliveShare(handle->db.get());
     out->deleted_share = 1 - alive;
     // 0 is for what could not be read.

@@ -1,8 +1,9 @@
 """YCSB's A, B, C and F and uniform reads on data many times larger than memory: as fast as it goes, then at 70 %.
 
 Closed loop first: 64 connections, each with its next request when the last is answered. Then the same at seven tenths
-of that rate, open loop: a request is due by the clock, and its time counts from then, whenever it could be sent.
-Beside it eight connections read keys that are in RAM. Compactions that a workload leaves end before the next begins.
+of that rate, open loop: a request is due by the clock, and its time counts from then, whenever it could be sent. It
+comes from many connections, as a request doesn't wait for another. Beside it eight read keys that are in RAM.
+Compactions that a workload leaves end before the next begins.
 
 With flash-direct-reads: where the page cache is small against the data, filling it costs more than its hits save.
 """
@@ -12,6 +13,8 @@ from .table import show
 from .wanted import Verdicts
 from .writes import drain
 
+# Of the open loop; with as few as in the closed one most requests would wait for an earlier one of their connection.
+CLIENTS = 512
 HOT = 200
 HOT_CONNECTIONS = 8
 HOT_RATE = 400
@@ -44,8 +47,8 @@ def per_request(name, result):
 def paced(server, common, choice, rate, seconds):
     """The workload at a fixed rate, beside readers of hot keys. By group: its latencies."""
     mix = choice["mix"].replace(",", "+")
-    connections = common["connections"] - HOT_CONNECTIONS
-    groups = [f"name=load,connections={connections},rate={rate:.0f},mix={mix},distribution={choice['distribution']}",
+    common = {**common, "connections": CLIENTS + HOT_CONNECTIONS}
+    groups = [f"name=load,connections={CLIENTS},rate={rate:.0f},mix={mix},distribution={choice['distribution']}",
               f"name=hot,connections={HOT_CONNECTIONS},rate={HOT_RATE},mix=get:1,keys=0-{HOT},distribution=uniform"]
     return load.loadgen(server, "run", group=groups, seconds=seconds, misses_are_errors=True, poisson=True, **common)
 

@@ -72,7 +72,10 @@ int firn_thread_id(void);
 /// Detaches from the terminal: forks, ends the parent, starts a session, points the standard streams at /dev/null.
 /// Only before any thread is started. Returns 0 in the child, or an errno.
 int firn_daemonize(void);
-/// Raises the limit of open files to `wanted` if it may; returns the limit in force.
+/// Raises the limit of open files to `wanted` if it may; returns the limit in force. The process' table of descriptors
+/// is made large enough for them at once: where threads share it Linux makes whoever opens the one too many wait for
+/// all processors to have let go of the old table, 20 to 40 milliseconds in which that thread, an event loop that
+/// accepts, does nothing else.
 long firn_raise_file_limit(long wanted);
 
 static inline void firn_spin_hint(void) {

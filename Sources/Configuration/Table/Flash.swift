@@ -103,6 +103,9 @@ extension DirectiveTable {
         .memory(
             "flash-background-io-limit", 0, [], .works,
             "bytes that flushes and compactions read and write in a second, and a scrub reads; 0 for no limit"),
+        .memory(
+            "flash-delete-rate", 256 << 20, [], .works,
+            "bytes of obsolete files that are deleted in a second while there is ample room on the disk; 0: at once"),
         .flag("flash-direct-reads", false, .immutable, .works, "read past the system's page cache"),
     ]
 }

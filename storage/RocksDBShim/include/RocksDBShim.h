@@ -66,6 +66,8 @@ typedef struct {
   uint64_t memtable_bytes;
   /// Flush and compaction together; 0: no limit.
   uint64_t io_limit_bytes_per_second;
+  /// Of obsolete files; 0: at once.
+  uint64_t delete_rate_bytes_per_second;
   /// none, snappy, lz4, zstd or bzip2.
   const char *_Nonnull compression;
   int32_t direct_reads;
@@ -129,6 +131,8 @@ firn_rocksdb_status firn_rocksdb_compact(firn_rocksdb *_Nonnull db, firn_rocksdb
 void firn_rocksdb_cancel_compactions(firn_rocksdb *_Nonnull db, int32_t canceled);
 /// From now on flushes and compactions together read and write so many bytes a second at most; 0: no limit.
 void firn_rocksdb_limit_io(firn_rocksdb *_Nonnull db, uint64_t bytes_per_second);
+/// From now on obsolete files are deleted at this rate; 0: at once.
+void firn_rocksdb_limit_deletions(firn_rocksdb *_Nonnull db, uint64_t bytes_per_second);
 /// Removes the files that lie wholly in the range (level 0's aside) at once, without writing: what was in them is
 /// gone, what lies in others stays. From now on compactions leave out what lies in the range, also those that have
 /// begun: nothing may ever be written into it again. `is_whole` becomes 0 if a compaction or large values hold files of
@@ -138,10 +142,11 @@ firn_rocksdb_status firn_rocksdb_drop_files(firn_rocksdb *_Nonnull db, firn_rock
 /// Rewrites the files with large values that firn_rocksdb_drop_files had to leave, without what was dropped. Slow.
 firn_rocksdb_status firn_rocksdb_rewrite(firn_rocksdb *_Nonnull db, firn_rocksdb_slice from, firn_rocksdb_slice to);
 
-/// All sizes in bytes. `free_bytes`: of the file system; UINT64_MAX if it could not be read.
+/// All sizes in bytes. `trash_bytes`: obsolete files that are being deleted. `free_bytes`: of the file system, counting
+/// the trash; UINT64_MAX if it could not be read.
 typedef struct {
-  uint64_t disk_bytes, free_bytes, live_bytes, estimated_keys, memtable_bytes, block_cache_bytes, table_reader_bytes,
-      pending_compaction_bytes, level_zero_files, immutable_memtables, running_compactions;
+  uint64_t disk_bytes, trash_bytes, free_bytes, live_bytes, estimated_keys, memtable_bytes, block_cache_bytes,
+      table_reader_bytes, pending_compaction_bytes, level_zero_files, immutable_memtables, running_compactions;
   uint64_t flush_write_bytes, compaction_write_bytes, compaction_read_bytes;
   uint64_t reads, filter_useful, block_cache_hits, block_cache_misses;
   /// Of what was put and is still there the part that deletes cover, 0 to 1.

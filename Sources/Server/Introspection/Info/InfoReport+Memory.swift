@@ -91,6 +91,7 @@ extension InfoReport {
         info.field("flash_cold_keys", max(0, keys - hot))
         info.field("flash_unresolved_keys", facts.databases.reduce(0) { $0 + $1.unresolved })
         info.field("flash_disk_bytes", provider.diskBytes)
+        info.field("flash_disk_trash_bytes", provider.trashBytes)
         info.field("flash_disk_live_bytes", provider.liveBytes)
         info.field("flash_disk_limit", settings.flash.maxStorageBytes)
         info.field("flash_disk_free_bytes", provider.freeBytes ?? 0)
