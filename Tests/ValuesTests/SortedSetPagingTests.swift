@@ -1,4 +1,5 @@
 import Bytes
+import Glibc
 import Testing
 
 @testable import Values
@@ -259,8 +260,13 @@ import Testing
         }
     }
 
-    @Test(arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
+    /// The last one is drawn, and printed; FIRN_SEED replays it.
+    private static let seeds: [UInt64] =
+        [1, 2, 3, 4, 5] + [getenv("FIRN_SEED").flatMap { UInt64(String(cString: $0)) } ?? .random(in: 6...1 << 40)]
+
+    @Test(arguments: seeds)
     func randomHistoriesLoseNothing(seed: UInt64) {
+        print("SortedSetPagingTests: FIRN_SEED=\(seed)")
         let bench = Bench(seed: seed)
         for _ in 0..<3000 { bench.add([(bench.member(), bench.score())]) }
         bench.value.startPaging(7)

@@ -111,6 +111,9 @@ extension CountedTree {
         var result = CountedTree(width: width)
         result.adopt(paging)
         var rest = bytes.dropFirst(rootBytes)
+        // Three bytes a page at least.
+        guard pages > 0, pages <= rest.count / 3 else { return nil }
+        paging.rows.reserveCapacity(pages)
         var name: Int64 = 0
         while !rest.isEmpty {
             guard let difference = take(&rest), let elements = take(&rest), let length = take(&rest) else { return nil }
