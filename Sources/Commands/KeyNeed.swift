@@ -34,11 +34,24 @@ public enum KeyNeed: Sendable, Equatable {
     case ends(first: Int, last: Int)
     /// what an element that is pushed there should find.
     case push(ListEnd)
+    /// Of a sorted set, if that is large, no more than tells the number of the element that argument 2 names,
+    case rank
+    /// what goes with those that all arguments from 2 on name,
+    case removals
+    /// what those find that ZADD, ZINCRBY or GEOADD adds, or gives new scores,
+    case additions, increment, placements
+    /// what tells how many there are between the bounds in the arguments 2 and 3, or goes with these,
+    case count(IntervalKind), cut(IntervalKind)
+    /// those that ZRANGE or a relative asks for,
+    case range(RangeForm)
+    /// what goes with so many at the beginning and at the end.
+    case pops(first: Int, last: Int)
 
     /// Whether what is needed depends on what other commands do to the key first.
     public var isPositional: Bool {
         switch self {
         case .position, .positions, .cuts, .ends: true
+        case .rank, .removals, .additions, .increment, .placements, .count, .cut, .range, .pops: true
         case .value, .presence, .overwrite, .moved, .element, .elementBehindTarget, .elements, .pairs, .scan, .push:
             false
         }
@@ -62,7 +75,31 @@ extension KeyNeed {
         case .cuts: Self.positions(arguments).map { .cuts($0, $1) } ?? .none
         case .ends(let first, let last): .ends(first: first, last: last)
         case .push(let end): .push(end)
+        case .rank: Self.places(arguments, from: 2, to: 3, isRemoval: false)
+        case .removals: Self.places(arguments, from: 2, to: arguments.count, isRemoval: true)
+        case .additions: SortedSetCommands.additions(arguments, increments: false)
+        case .increment: SortedSetCommands.additions(arguments, increments: true)
+        case .placements: GeoCommands.additions(arguments)
+        case .count(let kind): Self.span(arguments, kind, .count)
+        case .cut(let kind): Self.span(arguments, kind, .remove)
+        case .range(let form):
+            // What the arguments don't tell is refused by the command.
+            arguments.count > form.first + 1
+                ? (try? RangeCall(arguments, form)).map { .span($0.span, .read) } ?? .none : .none
+        case .pops(let first, let last): .pops(first: first, last: last)
         }
+    }
+
+    private static func places(_ arguments: Arguments, from first: Int, to end: Int, isRemoval: Bool) -> PageNeed {
+        guard first < end, end <= arguments.count else { return .none }
+        return .places(UnsafeBufferPointer(rebasing: arguments.buffer[first..<end]), step: 1, isRemoval: isRemoval)
+    }
+
+    private static func span(
+        _ arguments: Arguments, _ kind: IntervalKind, _ use: SortedSetSpan.Use
+    ) -> PageNeed {
+        guard arguments.count > 3, let interval = try? SortedSetInterval(arguments, kind, 2, 3) else { return .none }
+        return .span(SortedSetSpan(interval.bounds), use)
     }
 
     /// What is no number is refused by the command.

@@ -70,9 +70,12 @@ open class CollectionValue: @unchecked Sendable {
     @discardableResult
     open func withPages<R>(_ body: (inout PagedHash) -> R) -> R? { nil }
 
-    /// The same with the pages that are in order.
+    /// The same with the pages that are in order. A collection that has both has one `paging`.
     @discardableResult
     open func withTree<R>(_ body: (inout CountedTree) -> R) -> R? { nil }
+
+    /// Whether a page from flash, which has the right number of elements, may stand between two bounds.
+    func isValid(_ page: Listpack, from lower: Listpack, to upper: Listpack?) -> Bool { true }
 
     // MARK: Members that expire
 

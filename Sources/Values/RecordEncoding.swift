@@ -107,7 +107,8 @@ public enum RecordEncoding {
         return switch head.type {
         case .hash, .set: PagedHash.collection(ofRoot: value.dropFirst(1))
         case .list: CountedTree.collection(ofRoot: value.dropFirst(1))
-        case .string, .zset, .stream: nil
+        case .zset: SortedSetValue.collection(ofRoot: value.dropFirst(1))
+        case .string, .stream: nil
         }
     }
 
@@ -115,7 +116,8 @@ public enum RecordEncoding {
     public static func bytesWithPages(_ bytes: ByteSlice) -> Int {
         guard let head = head(bytes), pagedCollection(bytes) != nil else { return bytes.count }
         let root = bytes.dropFirst(head.valueOffset + 1)
-        if head.type == .list { return bytes.count + CountedTree.pageBytes(ofRoot: root) }
+        if head.type == .list { return bytes.count + CountedTree.pageBytes(ofRoot: root, width: 1) }
+        if head.type == .zset { return bytes.count + SortedSetValue.pageBytes(ofRoot: root) }
         return bytes.count + PagedHash.pageCount(ofRoot: root) * PagedHash.typicalPageBytes
     }
 

@@ -75,7 +75,8 @@ struct Verification {
         guard try contents.loadPages(of: record, generation: entry.generation, visit: { elements += $0 }) else {
             return complain(entry, "has a page that is missing or damaged")
         }
-        if elements != value.count { complain(entry, "counts \(value.count) elements, there are \(elements)") }
+        let expected = value.elementsOfPages
+        if elements != expected { complain(entry, "counts \(expected) elements, there are \(elements)") }
     }
 
     /// Looks for pages that no record leads to. `rooted`: the number of pages of each collection that one does.

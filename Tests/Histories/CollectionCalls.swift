@@ -101,14 +101,26 @@ struct CollectionCalls {
     }
 
     private mutating func sortedSet(_ key: String) -> [String] {
-        switch random.index(below: 10) {
-        case 0..<3: return ["ZADD", key] + some { ["\($0.random.index(below: 100))", $0.member()] }
+        let score = random.index(below: 100)
+        switch random.index(below: 17) {
+        case 0..<3:
+            // Of many members: so many that they stand in several pages.
+            let times = range > 100 ? 8 : 1
+            return ["ZADD", key]
+                + (0..<times).flatMap { _ in some { ["\($0.random.index(below: 100))", $0.member()] } }
         case 3: return ["ZINCRBY", key, "\(random.index(below: 20) - 10)", member()]
         case 4: return ["ZREM", key] + some { [$0.member()] }
         case 5: return ["ZPOPMIN", key]
         case 6: return ["ZREMRANGEBYRANK", key, "0", "\(random.index(below: 3))"]
         case 7: return ["ZSCORE", key, member()]
         case 8: return ["ZCARD", key]
+        case 9: return ["ZRANK", key, member()]
+        case 10: return ["ZREVRANK", key, member()]
+        case 11: return ["ZCOUNT", key, "\(score)", "\(score + random.index(below: 40))"]
+        case 12: return ["ZRANGEBYSCORE", key, "\(score)", "\(score + 20)", "LIMIT", "\(random.index(below: 4))", "5"]
+        case 13: return ["ZREVRANGE", key, "\(random.index(below: 30))", "\(random.index(below: 40))"]
+        case 14: return ["ZREMRANGEBYSCORE", key, "\(score)", "\(score + 1)"]
+        case 15: return ["ZPOPMAX", key, "\(1 + random.index(below: 3))"]
         default: return ["ZRANGE", key, "0", "-1", "WITHSCORES"]
         }
     }

@@ -44,6 +44,11 @@ struct CollectionModel: Hashable {
         }
     }
 
+    /// The members whose scores are between the words 2 and 3.
+    private func within(_ words: [String]) -> [String] {
+        ordered.filter { (Int(words[2]) ?? 0)...(Int(words[3]) ?? 0) ~= score($0) }
+    }
+
     private func range(_ from: Int, _ to: Int, of count: Int) -> Range<Int> {
         let from = max(0, from < 0 ? count + from : from)
         let to = min(count - 1, to < 0 ? count + to : to)
@@ -215,6 +220,26 @@ struct CollectionModel: Hashable {
             for member in gone { remove(member) }
             return seen == .integer(gone.count)
         case "ZSCORE": return seen == members[words[2]].map { .text($0) } ?? .null
+        case "ZRANK": return seen == ordered.firstIndex(of: words[2]).map { .integer($0) } ?? .null
+        case "ZREVRANK":
+            return seen == ordered.firstIndex(of: words[2]).map { .integer(members.count - 1 - $0) } ?? .null
+        case "ZCOUNT": return seen == .integer(within(words).count)
+        case "ZRANGEBYSCORE":
+            let found = within(words).dropFirst(Int(words[5]) ?? 0).prefix(Int(words[6]) ?? 0)
+            return seen == .array(found.map { .text($0) })
+        case "ZREVRANGE":
+            let backwards = Array(ordered.reversed())
+            let found = backwards[range(Int(words[2]) ?? 0, Int(words[3]) ?? 0, of: members.count)]
+            return seen == .array(found.map { .text($0) })
+        case "ZREMRANGEBYSCORE":
+            let gone = within(words)
+            for member in gone { remove(member) }
+            return seen == .integer(gone.count)
+        case "ZPOPMAX":
+            let gone = ordered.suffix(Int(words[2]) ?? 1).reversed()
+            let expected = gone.flatMap { [Reply.text($0), .text(members[$0] ?? "")] }
+            for member in gone { remove(member) }
+            return seen == .array(expected)
         case "ZCARD": return seen == .integer(members.count)
         case "ZRANGE": return seen == .array(ordered.flatMap { [.text($0), .text(members[$0] ?? "")] })
         default: return nil

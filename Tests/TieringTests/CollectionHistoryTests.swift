@@ -208,11 +208,13 @@ private final class CollectionOwner: OwningClient {
     /// Clients with databases of their own, over one tier, against exact models, with members and keys that expire.
     @Test func ownCollectionsAgainstAnExactModel() throws {
         Run.announce("ownCollectionsAgainstAnExactModel", History.operations)
-        // All sets and most hashes go to flash page by page.
+        // All sets and most hashes and sorted sets go to flash page by page.
         let entries = CollectionLimits.hashEntries.exchange(8, ordering: .relaxed)
+        let sorted = CollectionLimits.zsetEntries.exchange(8, ordering: .relaxed)
         let paged = Paging.leastBytes.exchange(0, ordering: .relaxed)
         defer {
             CollectionLimits.hashEntries.store(entries, ordering: .relaxed)
+            CollectionLimits.zsetEntries.store(sorted, ordering: .relaxed)
             Paging.leastBytes.store(paged, ordering: .relaxed)
         }
         // Lists of several pages, the inner ones compressed.
@@ -246,6 +248,12 @@ private final class CollectionOwner: OwningClient {
 
     @Test func sharedCollectionsAreLinearizable() throws {
         Run.announce("sharedCollectionsAreLinearizable", History.operations)
+        let sorted = CollectionLimits.zsetEntries.exchange(2, ordering: .relaxed)
+        let paged = Paging.leastBytes.exchange(0, ordering: .relaxed)
+        defer {
+            CollectionLimits.zsetEntries.store(sorted, ordering: .relaxed)
+            Paging.leastBytes.store(paged, ordering: .relaxed)
+        }
         let world = World(plan: .nasty, seed: Run.seed &+ 3, threads: true)
         defer { world.stop() }
         let clock = Moments()

@@ -151,8 +151,7 @@ final class World: @unchecked Sendable {
                     let isCounted = value.paging?.isCountedPartial == true
                     if isCounted { partial += 1 }
                     precondition(isCounted || !value.isPartial, "a collection that lacks pages is not counted")
-                    value.withPages { $0.checkInvariants() }
-                    value.withTree { $0.checkInvariants() }
+                    if let sorted = value as? SortedSetValue { sorted.checkInvariants() } else { value.checkPages() }
                 }
                 precondition(partial == part.partial, "\(partial) that may lack pages, \(part.partial) counted")
                 part.table.checkInvariants()

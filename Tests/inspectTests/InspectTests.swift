@@ -75,23 +75,25 @@ private struct Fixture {
         }
     }
 
-    /// A hash of 2000 fields that goes by pages; its number on flash is 5.
-    mutating func putPaged(_ key: String, _ batch: inout WriteBatch) {
-        let hash = HashValue()
+    /// A hash of 2000 fields, or a sorted set of as many members, that goes by pages; its number on flash is 5.
+    mutating func putPaged(_ key: String, _ batch: inout WriteBatch, isSorted: Bool) {
+        let (hash, sorted) = (HashValue(), SortedSetValue())
         hash.unpack()
         for number in 0..<2000 {
-            Array("field:\(number)".utf8).withSlice { field in _ = hash.set(field, ByteSlice("value")) }
-        }
-        hash.withPages { pages in
-            pages.startPaging(5)
-            while let look = pages.turnHand(ignoringTouches: true) {
-                guard case .changed(let name) = look else { continue }
-                var key = ByteBuffer()
-                FlashKey.page(generation: Self.generation, collection: 5, name: name, into: &key)
-                pages.issue(name) { batch.put(key: key.slice, value: $0) }
+            Array("field:\(number)".utf8).withSlice { field in
+                _ = hash.set(field, ByteSlice("value"))
+                sorted.set(field, Double(number))
             }
         }
-        Array(key.utf8).withSlice { put(Record.collection(key: $0, hash, expiry: nil), &batch) }
+        let value: CollectionValue = isSorted ? sorted : hash
+        value.startPaging(5)
+        while let look = value.turnHand(ignoringTouches: true) {
+            guard case .changed(let name) = look else { continue }
+            var key = ByteBuffer()
+            FlashKey.page(generation: Self.generation, collection: 5, name: name, into: &key)
+            value.issue(name) { batch.put(key: key.slice, value: $0) }
+        }
+        Array(key.utf8).withSlice { put(Record.collection(key: $0, value, expiry: nil), &batch) }
     }
 
     /// 40 strings, half of which expire, half of those past due; a collection of each type.
@@ -181,10 +183,10 @@ private struct Fixture {
         #expect(read.databases.map(\.generation) == seal.databases.map(\.generation))
     }
 
-    @Test func readsCollectionsInPages() throws {
+    @Test(arguments: [false, true]) func readsCollectionsInPages(isSorted: Bool) throws {
         func paged(_ change: (inout WriteBatch) -> Void = { _ in }) throws -> FlashContents {
             try self.contents { fixture, batch in
-                fixture.putPaged("big", &batch)
+                fixture.putPaged("big", &batch, isSorted: isSorted)
                 change(&batch)
             }
         }
@@ -204,7 +206,7 @@ private struct Fixture {
         var lines: [String] = []
         ValueText.lines(of: record) { lines.append($0) }
         record.free()
-        #expect(lines.count == 2000 && lines.contains("\"field:7\" \"value\""))
+        #expect(lines.count == 2000 && lines.contains(isSorted ? "\"field:7\" 7" : "\"field:7\" \"value\""))
 
         func name(_ collection: UInt64, _ page: PageName) -> ByteBuffer {
             var key = ByteBuffer()
@@ -221,7 +223,9 @@ private struct Fixture {
                 $0.put(key: name(5, 0).slice, value: page.bytes)
                 page.free()
             })
-        #expect(emptied.problems.count == 1 && emptied.problems[0].contains("counts 2000 elements"))
+        // A sorted set's pages have each element twice, by hash and in order.
+        #expect(emptied.problems.count == 1)
+        #expect(emptied.problems.first?.contains("counts \(isSorted ? 4000 : 2000) elements") == true)
     }
 
     @Test func findsWhatDoesNotFit() throws {

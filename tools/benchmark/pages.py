@@ -1,4 +1,5 @@
-"""Collections that go to flash page by page: a cold field of one of a million, a hash and a list larger than RAM."""
+"""Collections that go to flash page by page: a cold field of one of a million; a hash, a list, a sorted set larger than
+RAM."""
 import random
 import statistics
 import time
@@ -142,7 +143,69 @@ def queue(options):
     return [{"name": row[0], "elements_per_second": row[1], "resident_mib": row[2]} for row in rows]
 
 
+def ranking(options):
+    """A sorted set of several times maxmemory, its members at random places: cold looks, then changes and slices."""
+    count, size, maxmemory = (100_000, 120, "16mb") if options.quick else (1_000_000, 120, "64mb")
+    seconds = 3 if options.quick else 10
+    draw = random.Random(4)
+    # A score is the number that follows the member's, turned about.
+    turn = 7_919
+    rows, looks = [], []
+    with Server("ours", options.binary, threads=2, flash=True, maxmemory=maxmemory) as server:
+        client = server.client(timeout=60)
+
+        def member(number):
+            return b"member:%08d:" % number + b"x" * (size - 16)
+
+        def timed(name, step):
+            done, begun = 0, time.monotonic()
+            while time.monotonic() - begun < seconds:
+                done += step()
+            rows.append([name, done / (time.monotonic() - begun), machine.resident_bytes(server.pid) >> 20])
+
+        def rank():
+            numbers = [draw.randrange(count) for _ in range(64)]
+            if pipeline(client, [("ZRANK", "big", member(n)) for n in numbers]) != [n * turn % count for n in numbers]:
+                raise RuntimeError("ZRANK: a member has another place")
+            return 64
+
+        def slices():
+            places = [draw.randrange(count - 10) for _ in range(64)]
+            replies = pipeline(client, [("ZRANGE", "big", place, place + 9) for place in places])
+            if any(int(names[0][7:15]) * turn % count != place for names, place in zip(replies, places)):
+                raise RuntimeError("ZRANGE: another member")
+            return 640
+
+        def change():
+            numbers = [draw.randrange(count) for _ in range(64)]
+            pipeline(client, [("ZINCRBY", "big", draw.choice((-0.25, 0.25, count)), member(n)) for n in numbers])
+            return 64
+
+        begun = time.monotonic()
+        for at in range(0, count, 500):
+            client.call("ZADD", "big", *(part for n in range(at, at + 500) for part in (n * turn % count, member(n))))
+        rows.append(["load", count / (time.monotonic() - begun), machine.resident_bytes(server.pid) >> 20])
+        for _ in range(200):
+            client.call("FLUSHALL", "CACHE")
+            number = draw.randrange(count)
+            begun = time.perf_counter()
+            if client.call("ZRANK", "big", member(number)) != number * turn % count:
+                raise RuntimeError("ZRANK: a member has another place")
+            looks.append((time.perf_counter() - begun) * 1e3)
+        timed("ZRANK", rank)
+        timed("ZRANGE of 10", slices)
+        timed("ZINCRBY", change)
+        if client.call("ZCARD", "big") != count:
+            raise RuntimeError("ZCARD: another number")
+    show(f"A sorted set of {count * 2 * size >> 20} MiB with maxmemory {maxmemory}, one client, 64 requests at a time",
+         ["", "elements/s", "resident MiB"], rows)
+    cold_look = {"p50_ms": statistics.median(looks), "p99_ms": quantile(looks, 0.99)}
+    print(f"ZRANK with everything cold: p50 {cold_look['p50_ms']:.2f} ms, p99 {cold_look['p99_ms']:.2f} ms")
+    return {"cold": cold_look,
+            "rows": [{"name": row[0], "elements_per_second": row[1], "resident_mib": row[2]} for row in rows]}
+
+
 def run(options):
     look = cold(options)
-    return {"cold": look, "larger": larger(options), "queue": queue(options),
+    return {"cold": look, "larger": larger(options), "queue": queue(options), "ranking": ranking(options),
             "passed": look["root_and_page"]["p99_ms"] < 5 and look["flash_block_cache_misses"] <= 3}

@@ -8,24 +8,28 @@ public enum GeoCommands {
         CommandRow(
             "geoadd", arity: -5, [.write, .denyOOM], [.write, .geo, .slow], group: .geo,
             keys: [.one([.readWrite, .update])],
+            plan: .specified(.placements),
             since: "3.2.0", summary: "Adds members at longitudes and latitudes to a sorted set, or moves them.",
             complexity: "O(log(N)) for each member, N elements",
             documentation: GeoSyntax.geoadd, geoadd),
         CommandRow(
             "geodist", arity: -4, .readOnly, [.read, .geo, .slow], group: .geo,
             keys: [.one([.readOnly, .access])],
+            plan: .specified(.elements),
             since: "3.2.0", summary: "Returns the distance between two members.",
             complexity: "O(1)",
             documentation: GeoSyntax.geodist, geodist),
         CommandRow(
             "geohash", arity: -2, .readOnly, [.read, .geo, .slow], group: .geo,
             keys: [.one([.readOnly, .access])],
+            plan: .specified(.elements),
             since: "3.2.0", summary: "Returns the places of members as geohashes.",
             complexity: "O(1) for each member",
             documentation: GeoSyntax.members, geohash),
         CommandRow(
             "geopos", arity: -2, .readOnly, [.read, .geo, .slow], group: .geo,
             keys: [.one([.readOnly, .access])],
+            plan: .specified(.elements),
             since: "3.2.0", summary: "Returns the longitudes and latitudes of members.",
             complexity: "O(1) for each member",
             documentation: GeoSyntax.members, geopos),

@@ -6,6 +6,23 @@ import Values
 // GEOADD, GEODIST, GEOHASH, GEOPOS. Places are the scores of members of a sorted set: see Values/Geo.
 
 extension GeoCommands {
+    /// What a GEOADD finds.
+    static func additions(_ arguments: Arguments) -> PageNeed {
+        var first = 2
+        while first < arguments.count, ["nx", "xx", "ch"].contains(where: { arguments[first].equalsIgnoringCase($0) }) {
+            first += 1
+        }
+        return .additions(
+            ScoreAdditions(count: (arguments.count - first) / 3, increments: false) { number in
+                let at = first + 3 * number
+                guard let longitude = Decimal.parseDouble(arguments[at]),
+                    let latitude = Decimal.parseDouble(arguments[at + 1])
+                else { return nil }
+                let point = GeoPoint(longitude: longitude, latitude: latitude)
+                return point.isOnTheMap ? (arguments[at + 2], GeoHash(point).startScore) : nil
+            })
+    }
+
     static func geoadd(_ call: inout CommandContext) {
         let arguments = call.arguments
         var options: AddOptions = []

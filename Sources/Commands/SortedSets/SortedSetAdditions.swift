@@ -123,6 +123,23 @@ private struct Additions {
 }
 
 extension SortedSetCommands {
+    /// What a ZADD, or with `increments` a ZINCRBY, finds.
+    static func additions(_ arguments: Arguments, increments: Bool) -> PageNeed {
+        var increments = increments
+        var first = 2
+        while first < arguments.count {
+            let word = arguments[first]
+            guard let option = AddOptions.names.first(where: { word.equalsIgnoringCase($0.0) })?.1 else { break }
+            if option == .incr { increments = true }
+            first += 1
+        }
+        return .additions(
+            ScoreAdditions(count: (arguments.count - first) / 2, increments: increments) { number in
+                let at = first + 2 * number
+                return Decimal.parseDouble(arguments[at]).map { (arguments[at + 1], $0) }
+            })
+    }
+
     static func zadd(_ call: inout CommandContext) { add(&call, []) }
 
     static func zincrby(_ call: inout CommandContext) { add(&call, .incr) }

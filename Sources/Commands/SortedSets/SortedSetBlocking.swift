@@ -10,6 +10,7 @@ extension SortedSetCommands {
             "bzpopmin", arity: -3, [.write, .noScript, .blocking, .fast], [.write, .sortedSet, .fast, .blocking],
             group: .sortedSet,
             keys: [KeySpec([.readWrite, .access, .delete], .index(1), .range(last: -2, step: 1, limit: 0))],
+            plan: .specified(.pops(first: 1, last: 0)),
             since: "5.0.0",
             summary: "Removes and returns the member with the lowest score of one of some sorted sets; waits for one.",
             complexity: "O(log(N)) with N members",
@@ -19,6 +20,7 @@ extension SortedSetCommands {
             "bzpopmax", arity: -3, [.write, .noScript, .blocking, .fast], [.write, .sortedSet, .fast, .blocking],
             group: .sortedSet,
             keys: [KeySpec([.readWrite, .access, .delete], .index(1), .range(last: -2, step: 1, limit: 0))],
+            plan: .specified(.pops(first: 0, last: 1)),
             since: "5.0.0",
             summary: "Removes and returns the member with the highest score of one of some sorted sets; waits for one.",
             complexity: "O(log(N)) with N members",
@@ -30,6 +32,7 @@ extension SortedSetCommands {
             keys: [
                 KeySpec([.readWrite, .access, .delete], .index(2), .count(index: 0, first: 1, step: 1))
             ],
+            plan: .deciding { poppedFirst($0) },
             since: "7.0.0",
             summary: "Removes and returns the members at one end of one of several sorted sets; waits for some.",
             complexity: "O(K)+O(log(N)+M) for K keys, M of N elements",

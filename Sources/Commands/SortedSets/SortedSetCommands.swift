@@ -9,6 +9,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zcard", arity: 2, [.readOnly, .fast], [.read, .sortedSet, .fast], group: .sortedSet,
             keys: [.one([.readOnly])],
+            plan: .specified(.presence),
             since: "1.2.0",
             summary: "Counts the members of a sorted set.",
             complexity: "O(1)",
@@ -16,6 +17,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zscore", arity: 3, [.readOnly, .fast], [.read, .sortedSet, .fast], group: .sortedSet,
             keys: [.one([.readOnly, .access])],
+            plan: .specified(.element),
             since: "1.2.0",
             summary: "Returns the score of a member.",
             complexity: "O(1)",
@@ -23,6 +25,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zmscore", arity: -3, [.readOnly, .fast], [.read, .sortedSet, .fast], group: .sortedSet,
             keys: [.one([.readOnly, .access])],
+            plan: .specified(.elements),
             since: "6.2.0",
             summary: "Returns the scores of several members.",
             complexity: "O(N) for N members",
@@ -30,6 +33,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zrank", arity: -3, [.readOnly, .fast], [.read, .sortedSet, .fast], group: .sortedSet,
             keys: [.one([.readOnly, .access])],
+            plan: .specified(.rank),
             since: "2.0.0",
             summary: "Returns the number of a member in the order of scores.",
             complexity: "O(log(N)) for N elements",
@@ -37,6 +41,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zrevrank", arity: -3, [.readOnly, .fast], [.read, .sortedSet, .fast], group: .sortedSet,
             keys: [.one([.readOnly, .access])],
+            plan: .specified(.rank),
             since: "2.0.0",
             summary: "Returns the number of a member in the order of scores, counted from the highest.",
             complexity: "O(log(N)) for N elements",
@@ -44,6 +49,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zcount", arity: 4, [.readOnly, .fast], [.read, .sortedSet, .fast], group: .sortedSet,
             keys: [.one([.readOnly, .access])],
+            plan: .specified(.count(.scores)),
             since: "2.0.0",
             summary: "Counts the members whose scores lie between two bounds.",
             complexity: "O(log(N)) for N elements",
@@ -51,6 +57,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zlexcount", arity: 4, [.readOnly, .fast], [.read, .sortedSet, .fast], group: .sortedSet,
             keys: [.one([.readOnly, .access])],
+            plan: .specified(.count(.members)),
             since: "2.8.9",
             summary: "Counts the members between two others, all scores being the same.",
             complexity: "O(log(N)) for N elements",
@@ -65,6 +72,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zscan", arity: -3, .readOnly, [.read, .sortedSet, .slow], group: .sortedSet,
             keys: [.one([.readOnly, .access])],
+            plan: .specified(.scan),
             since: "2.8.0",
             summary: "Goes through the members and their scores, some in each call.",
             complexity: "O(COUNT) for a call, O(N) for all calls together, N elements",
@@ -76,6 +84,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zrange", arity: -4, .readOnly, [.read, .sortedSet, .slow], group: .sortedSet,
             keys: [.one([.readOnly, .access])],
+            plan: .specified(.range(.zrange)),
             since: "1.2.0",
             summary: "Returns the members in a range of ranks, scores or names.",
             complexity: "O(log(N)+M) for M of N elements",
@@ -83,6 +92,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zrevrange", arity: -4, .readOnly, [.read, .sortedSet, .slow], group: .sortedSet,
             keys: [.one([.readOnly, .access])],
+            plan: .specified(.range(.zrevrange)),
             since: "1.2.0",
             summary: "Returns the members in a range of ranks, the highest score first.",
             complexity: "O(log(N)+M) for M of N elements",
@@ -90,6 +100,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zrangebyscore", arity: -4, .readOnly, [.read, .sortedSet, .slow], group: .sortedSet,
             keys: [.one([.readOnly, .access])],
+            plan: .specified(.range(.zrangebyscore)),
             since: "1.0.5",
             summary: "Returns the members whose scores lie between two bounds.",
             complexity: "O(log(N)+M) for M of N elements",
@@ -97,6 +108,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zrevrangebyscore", arity: -4, .readOnly, [.read, .sortedSet, .slow], group: .sortedSet,
             keys: [.one([.readOnly, .access])],
+            plan: .specified(.range(.zrevrangebyscore)),
             since: "2.2.0",
             summary: "Returns the members whose scores lie between two bounds, the highest first.",
             complexity: "O(log(N)+M) for M of N elements",
@@ -104,6 +116,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zrangebylex", arity: -4, .readOnly, [.read, .sortedSet, .slow], group: .sortedSet,
             keys: [.one([.readOnly, .access])],
+            plan: .specified(.range(.zrangebylex)),
             since: "2.8.9",
             summary: "Returns the members between two others, all scores being the same.",
             complexity: "O(log(N)+M) for M of N elements",
@@ -111,6 +124,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zrevrangebylex", arity: -4, .readOnly, [.read, .sortedSet, .slow], group: .sortedSet,
             keys: [.one([.readOnly, .access])],
+            plan: .specified(.range(.zrevrangebylex)),
             since: "2.8.9",
             summary: "Returns the members between two others, backwards, all scores being the same.",
             complexity: "O(log(N)+M) for M of N elements",
@@ -118,6 +132,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zrangestore", arity: -5, [.write, .denyOOM], [.write, .sortedSet, .slow], group: .sortedSet,
             keys: [.one([.overwrite, .update]), .one([.readOnly, .access], at: 2)],
+            plan: .custom(keysOfRangestore),
             since: "6.2.0",
             summary: "Stores the members in a range of ranks, scores or names under another key.",
             complexity: "O(log(N)+M*log(M)) for M of N elements",
@@ -128,6 +143,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zadd", arity: -4, [.write, .denyOOM, .fast], [.write, .sortedSet, .fast], group: .sortedSet,
             keys: [.one([.readWrite, .update])],
+            plan: .specified(.additions),
             since: "1.2.0",
             summary: "Gives members their scores; options make it conditional.",
             complexity: "O(log(N)) for each member, N elements",
@@ -135,6 +151,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zincrby", arity: 4, [.write, .denyOOM, .fast], [.write, .sortedSet, .fast], group: .sortedSet,
             keys: [.one([.readWrite, .access, .update])],
+            plan: .specified(.increment),
             since: "1.2.0",
             summary: "Adds a number to the score of a member; a missing one counts as 0.",
             complexity: "O(log(N)) for N elements",
@@ -142,6 +159,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zrem", arity: -3, [.write, .fast], [.write, .sortedSet, .fast], group: .sortedSet,
             keys: [.one([.readWrite, .delete])],
+            plan: .specified(.removals),
             since: "1.2.0",
             summary: "Removes members.",
             complexity: "O(M*log(N)) for M of N elements",
@@ -149,6 +167,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zremrangebyrank", arity: 4, .write, [.write, .sortedSet, .slow], group: .sortedSet,
             keys: [.one([.readWrite, .delete])],
+            plan: .specified(.cut(.ranks)),
             since: "2.0.0",
             summary: "Removes the members in a range of ranks.",
             complexity: "O(log(N)+M) for M of N elements",
@@ -156,6 +175,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zremrangebyscore", arity: 4, .write, [.write, .sortedSet, .slow], group: .sortedSet,
             keys: [.one([.readWrite, .delete])],
+            plan: .specified(.cut(.scores)),
             since: "1.2.0",
             summary: "Removes the members whose scores lie between two bounds.",
             complexity: "O(log(N)+M) for M of N elements",
@@ -163,6 +183,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zremrangebylex", arity: 4, .write, [.write, .sortedSet, .slow], group: .sortedSet,
             keys: [.one([.readWrite, .delete])],
+            plan: .specified(.cut(.members)),
             since: "2.8.9",
             summary: "Removes the members between two others, all scores being the same.",
             complexity: "O(log(N)+M) for M of N elements",
@@ -170,6 +191,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zpopmin", arity: -2, [.write, .fast], [.write, .sortedSet, .fast], group: .sortedSet,
             keys: [.one([.readWrite, .access, .delete])],
+            plan: .deciding { .pops(first: popped($0), last: 0) },
             since: "5.0.0",
             summary: "Removes and returns the members with the lowest scores.",
             complexity: "O(log(N)+M) for M of N elements",
@@ -177,6 +199,7 @@ public enum SortedSetCommands {
         CommandRow(
             "zpopmax", arity: -2, [.write, .fast], [.write, .sortedSet, .fast], group: .sortedSet,
             keys: [.one([.readWrite, .access, .delete])],
+            plan: .deciding { .pops(first: 0, last: popped($0)) },
             since: "5.0.0",
             summary: "Removes and returns the members with the highest scores.",
             complexity: "O(log(N)+M) for M of N elements",
@@ -186,6 +209,7 @@ public enum SortedSetCommands {
             keys: [
                 KeySpec([.readWrite, .access, .delete], .index(1), .count(index: 0, first: 1, step: 1))
             ],
+            plan: .deciding { poppedFirst($0) },
             since: "7.0.0",
             summary: "Removes and returns the members at one end of the first of several sorted sets that has any.",
             complexity: "O(K)+O(log(N)+M) for K keys, M of N elements",

@@ -2,11 +2,13 @@ import Bytes
 import RESP
 import Values
 
+/// What the bounds of a range of a sorted set are.
+public enum IntervalKind: Sendable {
+    case ranks, scores, members
+}
+
 /// What ZRANGE and its relatives call a range: ranks, scores or members from one to another.
 enum SortedSetInterval {
-    enum Kind {
-        case ranks, scores, members
-    }
 
     struct ScoreBound {
         let score: Double
@@ -36,12 +38,12 @@ enum SortedSetInterval {
             }
         }
 
-        /// Elements before the bound, which is a lower one, or else an upper one.
-        func number(in value: SortedSetValue, isLower: Bool) -> Int {
+        /// Where that is in the order, of a bound that is a lower one, or else an upper one.
+        func cut(isLower: Bool) -> SortedSetCut {
             switch self {
-            case .lowest: 0
-            case .highest: value.count
-            case .at(let member, let isOpen): value.count(before: member, orEqual: isOpen == isLower)
+            case .lowest: .start
+            case .highest: .end
+            case .at(let member, let isOpen): .member(member, isBehind: isOpen == isLower)
             }
         }
     }
@@ -50,47 +52,43 @@ enum SortedSetInterval {
     case scores(ScoreBound, ScoreBound)
     case members(MemberBound, MemberBound)
 
-    /// The interval that two arguments name, the lower bound first; nil if they don't: the error has been replied.
-    init?(_ call: borrowing CommandContext, _ kind: Kind, _ lower: Int, _ upper: Int) {
-        let arguments = call.arguments
+    /// The interval that two arguments name, the lower bound first.
+    init(_ arguments: Arguments, _ kind: IntervalKind, _ lower: Int, _ upper: Int) throws(BadArguments) {
         switch kind {
-        case .ranks:
-            guard let first = call.integer(lower), let last = call.integer(upper) else { return nil }
-            self = .ranks(first, last)
+        case .ranks: self = .ranks(try arguments.integer(lower), try arguments.integer(upper))
         case .scores:
             guard let first = ScoreBound(arguments[lower]), let last = ScoreBound(arguments[upper]) else {
-                call.reply.pointee.error(ErrorText.scoreRange)
-                return nil
+                throw BadArguments(text: ErrorText.scoreRange)
             }
             self = .scores(first, last)
         case .members:
             guard let first = MemberBound(arguments[lower]), let last = MemberBound(arguments[upper]) else {
-                call.reply.pointee.error(ErrorText.lexRange)
-                return nil
+                throw BadArguments(text: ErrorText.lexRange)
             }
             self = .members(first, last)
         }
     }
 
-    /// The elements inside, by their numbers from the lowest. `isReversed`: ranks count from the highest.
-    func range(in value: SortedSetValue, isReversed: Bool) -> Range<Int> {
-        let total = value.count
-        var lower: Int
-        var upper: Int
+    /// The elements inside.
+    var bounds: SortedSetSpan.Bounds {
         switch self {
-        case .ranks(let first, let last):
-            // Counted from the end if negative; a total is far from where this could overflow.
-            lower = max(0, Int(first) + (first < 0 ? total : 0))
-            upper = min(Int(last) + (last < 0 ? total : 0), total - 1) + 1
-            guard lower < upper else { return 0..<0 }
-            if isReversed { (lower, upper) = (total - upper, total - lower) }
+        case .ranks(let first, let last): .ranks(Int(first), Int(last))
         case .scores(let first, let last):
-            lower = value.count(below: first.score, orEqual: first.isOpen)
-            upper = value.count(below: last.score, orEqual: !last.isOpen)
-        case .members(let first, let last):
-            lower = first.number(in: value, isLower: true)
-            upper = last.number(in: value, isLower: false)
+            .cuts(.score(first.score, isBehind: first.isOpen), .score(last.score, isBehind: !last.isOpen))
+        case .members(let first, let last): .cuts(first.cut(isLower: true), last.cut(isLower: false))
         }
-        return lower < upper ? lower..<upper : 0..<0
+    }
+}
+
+/// Arguments that a command refuses, with the error that it replies. Who looks at them ahead of the command lets it.
+struct BadArguments: Error {
+    let text: StaticString
+}
+
+extension Arguments {
+    /// The argument as an integer.
+    func integer(_ index: Int) throws(BadArguments) -> Int64 {
+        if let number = Decimal.parseInt64(self[index]) { return number }
+        throw BadArguments(text: ErrorText.notInteger)
     }
 }

@@ -69,12 +69,12 @@ extension SortedSetCommands {
 
     static func zlexcount(_ call: inout CommandContext) { countInterval(&call, .members) }
 
-    private static func countInterval(_ call: inout CommandContext, _ kind: SortedSetInterval.Kind) {
-        guard let interval = SortedSetInterval(call, kind, 2, 3) else { return }
+    private static func countInterval(_ call: inout CommandContext, _ kind: IntervalKind) {
+        guard let span = span(call, kind) else { return }
         switch call.collection(call.key, SortedSetValue.self, isRead: true) {
         case .refused: return
         case .missing: call.reply.pointee.integer(0)
-        case .found(_, let value): call.reply.pointee.integer(interval.range(in: value, isReversed: false).count)
+        case .found(_, let value): call.reply.pointee.integer(span.range(in: value).count)
         }
     }
 

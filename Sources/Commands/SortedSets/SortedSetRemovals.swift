@@ -28,15 +28,25 @@ extension SortedSetCommands {
 
     static func zremrangebylex(_ call: inout CommandContext) { removeInterval(&call, .members, "zremrangebylex") }
 
+    /// The elements between the bounds in the arguments 2 and 3; nil: the error has been replied.
+    static func span(_ call: borrowing CommandContext, _ kind: IntervalKind) -> SortedSetSpan? {
+        do {
+            return SortedSetSpan(try SortedSetInterval(call.arguments, kind, 2, 3).bounds)
+        } catch {
+            call.reply.pointee.error(error.text)
+            return nil
+        }
+    }
+
     private static func removeInterval(
-        _ call: inout CommandContext, _ kind: SortedSetInterval.Kind, _ event: StaticString
+        _ call: inout CommandContext, _ kind: IntervalKind, _ event: StaticString
     ) {
-        guard let interval = SortedSetInterval(call, kind, 2, 3) else { return }
+        guard let span = span(call, kind) else { return }
         switch call.collection(call.key, SortedSetValue.self, isRead: false) {
         case .refused: return
         case .missing: call.reply.pointee.integer(0)
         case .found(let entry, let value):
-            let range = interval.range(in: value, isReversed: false)
+            let range = span.range(in: value)
             if !range.isEmpty {
                 call.change(entry, value, call.key, .sortedSet, event) { $0.removeSubrange(range) }
             }
@@ -45,6 +55,19 @@ extension SortedSetCommands {
     }
 
     // MARK: Taking from the ends
+
+    /// What ZPOPMIN and ZPOPMAX take. What is no count is refused by the command.
+    static func popped(_ arguments: Arguments) -> Int {
+        arguments.count > 2 ? Decimal.parseInt64(arguments[2]).map { max(0, Int($0)) } ?? 0 : 1
+    }
+
+    /// What ZMPOP and BZMPOP may take, from whichever end: the number is the last argument, if there is one.
+    static func poppedFirst(_ arguments: Arguments) -> KeyNeed {
+        let last = arguments.count - 1
+        let isCounted = last > 4 && arguments[last - 1].equalsIgnoringCase("count")
+        let number = isCounted ? Decimal.parseInt64(arguments[last]).map { max(0, Int($0)) } ?? 0 : 1
+        return .pops(first: number, last: number)
+    }
 
     static func zpopmin(_ call: inout CommandContext) { popOne(&call, fromEnd: false) }
 

@@ -50,6 +50,10 @@ extension CountedTree {
                 change(before.row, before.slot, by: 1) { page in Self.put(first, second, into: &page, at: page.end) }
                 return
             }
+            if row.pages[slot].isAway {
+                addPage(CountedTreePage(Self.page(first, second)), elements: 1, to: row, at: slot)
+                return
+            }
         }
         if cost > pageBytes {
             insertAlone(CountedTreePage(Self.page(first, second)), at: place)

@@ -173,6 +173,7 @@ extension CountedTree {
             if level == 0, node.pages[slot].isAway {
                 totals.elements += node.counts[slot]
                 totals.pages += 1
+                totals.bytes += node.pages[slot].memoryBytes
             } else if level == 0 {
                 let number = totals.pages
                 totals.elements += withPage(node, slot) { page in

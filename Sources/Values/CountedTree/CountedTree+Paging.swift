@@ -2,17 +2,20 @@ import Bytes
 
 // The pages of a CountedTree on flash.
 //
-// The root, numbers little endian, varints of seven bits a byte, the lowest first, the top bit set while more follow;
-// on disk, never renumbered:
-//
-//     collection (8) | elements (8) | pages (8) | next name (8)
-//     | of each page, in order: name less that of the page before, zigzag (varint) | elements (varint) | bytes (varint)
-//
-// `bytes` are those of the page's listpack. The page is that listpack, or four bytes of zero, where a listpack has its
-// length, and a compressed one.
+// The root, from which all of them are found, is in CountedTree+Root.
 //
 // No key says where a page is, as its hash does in a PagedHash: so the row of each is kept in a table by name
 // (`Paging.rows`), and whatever moves pages between rows tells it.
+//
+// A tree of pairs is searched by order (a sorted set's, of scores and members), one of single elements by position (a
+// list's). The former keeps in RAM, of each page that is away, bounds: something between the last element before it and
+// its own first one, and between its last one and the first behind it (`CountedTreePage`). The simple version keeps
+// that first element; where members are long that is half of all there is. A bound is as short as tells the two apart:
+// the score alone, mostly. It is made when the page leaves RAM, of its neighbours, or of their bounds if they are away,
+// and stays true until it is back: what belongs between its bounds can't be put anywhere before it has been read.
+//
+// So a search looks into one page at most. What is put between two pages that are away gets a page of its own. A page
+// that is away is never cut, and joined with no other.
 
 extension CountedTree {
     /// For owners whose pages are optional.
@@ -21,9 +24,8 @@ extension CountedTree {
     // MARK: Beginning and end
 
     /// From now on pages go to flash one by one, as those of `collection`.
-    public mutating func startPaging(_ collection: UInt64) {
-        precondition(paging == nil, "a collection with two numbers")
-        let paging = Paging(collection: collection)
+    mutating func startPaging(_ paging: Paging) {
+        precondition(self.paging == nil, "a collection with two numbers")
         adopt(paging)
         forEachSlot { row, slot in
             row.names[slot] = paging.takeName()
@@ -35,7 +37,7 @@ extension CountedTree {
 
     /// From now on the whole goes to flash as one value again. All pages must be in RAM.
     public mutating func stopPaging() {
-        precondition(paging?.absent ?? 0 == 0, "pages that are needed are not in RAM")
+        precondition(paging?.absentInOrder ?? 0 == 0, "pages that are needed are not in RAM")
         paging = nil
         replaceRows()
     }
@@ -64,9 +66,8 @@ extension CountedTree {
     }
 
     /// The record moves to another key.
-    public mutating func forgetFlights() {
+    mutating func forgetFlights() {
         guard let paging else { return }
-        paging.forgetFlights()
         forEachSlot { row, slot in
             row.states[slot].pins = 0
             if row.states[slot].use & Paging.Use.inFlight != 0 {
@@ -75,7 +76,7 @@ extension CountedTree {
         }
     }
 
-    private func forEachSlot(_ body: (Node, Int) -> Void) {
+    func forEachSlot(_ body: (Node, Int) -> Void) {
         var row: Node? = firstRow
         while let node = row {
             for slot in 0..<node.entries { body(node, slot) }
@@ -98,7 +99,7 @@ extension CountedTree {
         let name = row.names[slot]
         paging.rows[name] = nil
         if row.pages[slot].isAway {
-            paging.absent -= 1
+            paging.absentInOrder -= 1
             absentBytes -= row.pages[slot].totalBytes
             paging.buried[name] = .wanted
         } else {
@@ -116,102 +117,63 @@ extension CountedTree {
     /// What stays in RAM when all pages are away.
     var directoryBytes: Int {
         let rows = pageCount * (Node.entryBytes + Node.stateBytes)
+        // Two bounds, which are scores, or not much longer.
+        let bounds = hasBounds ? pageCount * 64 : 0
         // Rows are two thirds full, as a rule; a name's place in the table takes two buckets.
-        return rows + rows / 2 + pageCount * 32
+        return rows + rows / 2 + pageCount * 32 + bounds
     }
 
-    // MARK: Root
+    // MARK: Bounds
 
-    /// Appends the root. O(pages).
-    func appendRoot(to buffer: inout ByteBuffer) {
-        guard let paging else { preconditionFailure("the root of a collection without pages on flash") }
-        buffer.reserve(32 + 8 * pageCount)
-        for number in [paging.collection, UInt64(count), UInt64(pageCount), paging.nextName] {
-            for shift in stride(from: 0, to: 64, by: 8) { buffer.append(UInt8(truncatingIfNeeded: number >> shift)) }
-        }
-        var before: Int64 = 0
-        forEachSlot { row, slot in
-            let name = Int64(row.names[slot])
-            let difference = name - before
-            before = name
-            Self.append(UInt64(bitPattern: difference << 1 ^ difference >> 63), to: &buffer)
-            Self.append(UInt64(row.counts[slot]), to: &buffer)
-            Self.append(UInt64(row.pages[slot].totalBytes), to: &buffer)
-        }
-    }
+    /// Whether it keeps bounds of pages that are away.
+    var hasBounds: Bool { width == 2 }
 
-    private static func append(_ number: UInt64, to buffer: inout ByteBuffer) {
-        var rest = number
-        while rest >= 0x80 {
-            buffer.append(UInt8(truncatingIfNeeded: rest) | 0x80)
-            rest >>= 7
-        }
-        buffer.append(UInt8(rest))
-    }
-
-    /// Takes a varint off the front of `bytes`; nil if they don't begin with one below 2^63.
-    private static func take(_ bytes: inout ByteSlice) -> UInt64? {
-        var number: UInt64 = 0
-        for index in 0..<min(bytes.count, 9) {
-            number |= UInt64(bytes[index] & 0x7f) << (7 * UInt64(index))
-            if bytes[index] < 0x80 {
-                bytes = bytes.dropFirst(index + 1)
-                return number
+    /// What stands for a page that is about to leave RAM.
+    private func pageAway(_ row: Node, _ slot: Int) -> CountedTreePage {
+        let page = row.pages[slot]
+        guard hasBounds else { return CountedTreePage(awayWith: page.totalBytes) }
+        return withLowerBound(row, slot) { lower in
+            guard let behind = pageBehind(row, slot) else {
+                return CountedTreePage(awayWith: page.totalBytes, from: lower, to: nil)
+            }
+            return withLowerBound(behind.row, behind.slot) { upper in
+                CountedTreePage(awayWith: page.totalBytes, from: lower, to: upper)
             }
         }
-        return nil
     }
 
-    private static let rootBytes = 32
-
-    private static func number(_ bytes: ByteSlice, at offset: Int) -> UInt64 {
-        UInt64(littleEndian: UnsafeRawPointer(bytes.base).loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-    }
-
-    /// The collection that a root is of; nil if the bytes are none.
-    static func collection(ofRoot bytes: ByteSlice) -> UInt64? { bytes.count > rootBytes ? number(bytes, at: 0) : nil }
-
-    /// About so many bytes that the pages of a root have. O(pages).
-    static func pageBytes(ofRoot bytes: ByteSlice) -> Int {
-        var rest = bytes.dropFirst(min(rootBytes, bytes.count))
-        var sum = 0
-        while take(&rest) != nil, take(&rest) != nil, let bytes = take(&rest) { sum += Int(bytes) }
-        return sum
-    }
-
-    /// From a root, all pages away; nil if the bytes are not in the format. O(pages).
-    static func decode(root bytes: ByteSlice, width: Int) -> CountedTree? {
-        guard let collection = collection(ofRoot: bytes), collection > 0,
-            let count = Int(exactly: number(bytes, at: 8)), let pages = Int(exactly: number(bytes, at: 16))
-        else { return nil }
-        let paging = Paging(collection: collection)
-        paging.nextName = number(bytes, at: 24)
-        var result = CountedTree(width: width)
-        result.adopt(paging)
-        var rest = bytes.dropFirst(rootBytes)
-        var name: Int64 = 0
-        while !rest.isEmpty {
-            guard let difference = take(&rest), let elements = take(&rest), let length = take(&rest) else { return nil }
-            let (next, overflow) = name.addingReportingOverflow(
-                Int64(bitPattern: difference >> 1) ^ -Int64(bitPattern: difference & 1))
-            name = next
-            guard !overflow, name >= 1 << 32, name < paging.nextName, paging.rows[PageName(name)] == nil,
-                elements > 0, elements <= UInt64(count - result.count), length <= UInt32.max
-            else { return nil }
-            let page = CountedTreePage(awayWith: Int(length))
-            result.appendPage(page, elements: Int(elements), name: PageName(name))
-            result.absentBytes += Int(length)
-            paging.absent += 1
+    /// Calls `body` with the lower bound of the page at `slot`.
+    func withLowerBound<R>(_ row: Node, _ slot: Int, _ body: (Listpack) -> R) -> R {
+        if row.pages[slot].isAway { return body(row.pages[slot].lower) }
+        let page = row.pages[slot].listpack
+        var last: (page: Listpack, at: Int)?
+        if let before = pageBefore(row, slot) {
+            let page = before.row.pages[before.slot]
+            if page.isAway, let upper = page.upper { return body(upper) }
+            last = (page.listpack, back(page.listpack, page.listpack.end))
         }
-        guard count > 0, result.count == count, result.pageCount == pages else { return nil }
-        return result
+        let bound = SortedSetValue.bound(behind: last, notBehind: (page, page.first))
+        defer { bound.free() }
+        return body(bound)
+    }
+
+    /// `search` where its page is away.
+    func searchBounds(
+        _ row: Node, _ slot: Int, _ index: Int, _ order: (Listpack, Int) -> Int
+    ) -> (index: Int, place: Place?) {
+        let page = row.pages[slot]
+        if order(page.lower, page.lower.first) >= 0 { return (index, firstPlace(row, slot)) }
+        guard let upper = page.upper, order(upper, upper.first) <= 0 else {
+            preconditionFailure("a search in a page that is not in RAM")
+        }
+        return (index + row.counts[slot], firstPlace(behind: row, slot))
     }
 
     // MARK: Pages that are away
 
     /// Those of the pages with elements of `range` that are away. O(log n + pages).
     public func forEachAbsentPage(in range: Range<Int>, _ body: (AbsentPage) -> Void) {
-        guard paging?.absent ?? 0 > 0 else { return }
+        guard paging?.absentInOrder ?? 0 > 0 else { return }
         forEachPage(in: range) { row, slot in
             if row.pages[slot].isAway { body(AbsentPage(name: row.names[slot])) }
         }
@@ -229,6 +191,28 @@ extension CountedTree {
         }
     }
 
+    /// Calls `body` with the elements of `range` that are in RAM, in pages that are not compressed: page, and offset
+    /// there. `body` returns whether to go on.
+    func forEachPresent(in range: Range<Int>, _ body: (Listpack, Int) -> Bool) {
+        guard !range.isEmpty else { return }
+        var skipped = locate(range.lowerBound).number
+        var left = range.count
+        var goesOn = true
+        forEachPage(in: range) { row, slot in
+            let elements = min(left, row.counts[slot] - skipped)
+            if goesOn, !row.pages[slot].isAway {
+                let page = row.pages[slot].listpack
+                var at = page.offset(of: skipped * width)
+                for _ in 0..<elements where goesOn {
+                    goesOn = body(page, at)
+                    at = page.advance(at, by: width)
+                }
+            }
+            left -= elements
+            skipped = 0
+        }
+    }
+
     /// All that are away. O(pages).
     public func forEachAbsentPage(_ body: (AbsentPage) -> Void) { forEachAbsentPage(in: 0..<count, body) }
 
@@ -238,12 +222,58 @@ extension CountedTree {
     /// The first page, or the last, if it is away and an element that is put there should find it: one that is half
     /// full is left alone, and the element begins another.
     public func absentPageForPush(isFirst: Bool) -> AbsentPage? {
-        guard paging?.absent ?? 0 > 0, count > 0 else { return nil }
+        guard paging?.absentInOrder ?? 0 > 0, count > 0 else { return nil }
         let row = isFirst ? firstRow : lastRow
         let slot = isFirst ? 0 : row.entries - 1
+        return isHalfFull(row, slot) ? nil : absentPage(row, slot)
+    }
+
+    private func isHalfFull(_ row: Node, _ slot: Int) -> Bool {
+        row.pages[slot].totalBytes >= pageBytes / 2 || row.counts[slot] >= pageElements
+    }
+
+    private func absentPage(_ row: Node, _ slot: Int) -> AbsentPage? {
+        row.pages[slot].isAway ? AbsentPage(name: row.names[slot]) : nil
+    }
+
+    /// Why an element, or the place of one, is sought.
+    enum SearchPurpose {
+        /// Its number is wanted.
+        case number
+        /// It is there, and will be changed or removed.
+        case change
+        /// It isn't there, and will be put there.
+        case insertion
+    }
+
+    /// The page, if it is away, that `search` with this order needs, or who then does what it is for. O(log n + page).
+    func absentPage(for purpose: SearchPurpose, _ order: (Listpack, Int) -> Int) -> AbsentPage? {
+        guard paging?.absentInOrder ?? 0 > 0, count > 0 else { return nil }
+        let (row, slot, _) = descend(order)
         let page = row.pages[slot]
-        guard page.isAway, page.totalBytes < pageBytes / 2, row.counts[slot] < pageElements else { return nil }
-        return AbsentPage(name: row.names[slot])
+        guard page.isAway else {
+            // What finds no room at the end of a page goes to the next one, unless that is away and half full.
+            guard purpose == .insertion, isHalfFull(row, slot), let behind = search(order).place,
+                behind.row != row || behind.slot != slot, !isHalfFull(behind.row, behind.slot)
+            else { return nil }
+            return absentPage(behind.row, behind.slot)
+        }
+        let first = order(page.lower, page.lower.first)
+        switch purpose {
+        case .number where first == 0: return nil
+        // In front of all elements. As with a list, a page that is half full is left alone.
+        case .insertion where first > 0: return isHalfFull(row, slot) ? nil : absentPage(row, slot)
+        case .number, .insertion:
+            let isBehind = page.upper.map { order($0, $0.first) <= 0 } ?? false
+            return first > 0 || isBehind ? nil : absentPage(row, slot)
+        case .change: return absentPage(row, slot)
+        }
+    }
+
+    /// The elements of the page are read.
+    func noteUse(_ row: Node, _ slot: Int) {
+        precondition(!row.pages[slot].isAway, "a page is read that is not in RAM")
+        Paging.touch(&row.states[slot].use)
     }
 
     /// Bytes of the pages with elements of `range`, in RAM or away. O(log n + pages).
@@ -256,18 +286,26 @@ extension CountedTree {
     /// Whether there is a page of this name, and it is away.
     public func isAway(_ page: AbsentPage) -> Bool { find(page.name).map { $0.row.pages[$0.slot].isAway } ?? false }
 
-    /// Brings a page that is away back. False, and nothing happens, if the bytes are not those of this page. O(bytes).
-    public mutating func install(_ page: AbsentPage, _ bytes: ByteSlice) -> Bool {
+    /// Brings a page that is away back. False, and nothing happens, if the bytes are not those of this page. `isValid`:
+    /// whether this may be a listpack between these bounds. O(bytes).
+    public mutating func install(
+        _ page: AbsentPage, _ bytes: ByteSlice,
+        isValid: (_ page: Listpack, _ lower: Listpack, _ upper: Listpack?) -> Bool = { _, _, _ in true }
+    ) -> Bool {
         guard let (row, slot) = find(page.name), let paging, let fresh = Self.page(bytes) else { return false }
-        guard fresh.entries == row.counts[slot] * width else {
+        let old = row.pages[slot]
+        guard fresh.entries == row.counts[slot] * width,
+            !hasBounds || !fresh.page.isCompressed && isValid(fresh.page.listpack, old.lower, old.upper)
+        else {
             fresh.page.free()
             return false
         }
-        absentBytes -= row.pages[slot].totalBytes
+        absentBytes -= old.totalBytes
         row.pages[slot] = fresh.page
-        memoryBytes += fresh.page.memoryBytes
+        memoryBytes += fresh.page.memoryBytes - old.memoryBytes
+        old.free()
         row.states[slot] = Node.PageState(use: Paging.Use.mayBeOnFlash)
-        paging.absent -= 1
+        paging.absentInOrder -= 1
         return true
     }
 
@@ -343,13 +381,14 @@ extension CountedTree {
         precondition(
             !page.isAway && state.use & Paging.Use.unsettled == 0 && state.pins == 0,
             "a page in use \(state.use) is dropped")
-        let (memory, bytes) = (page.memoryBytes, page.totalBytes)
+        let away = pageAway(row, slot)
+        let freed = page.memoryBytes - away.memoryBytes
+        absentBytes += page.totalBytes
         page.free()
-        row.pages[slot] = CountedTreePage(awayWith: bytes)
-        memoryBytes -= memory
-        absentBytes += bytes
-        paging.absent += 1
-        return memory
+        row.pages[slot] = away
+        memoryBytes -= freed
+        paging.absentInOrder += 1
+        return freed
     }
 
     /// Hands a changed page's bytes to `body`, and has it in flight from then on.
@@ -373,9 +412,31 @@ extension CountedTree {
         }
     }
 
-    /// For tests: traps unless the counts of pages agree with their states, and each is where the table says. O(pages).
-    func checkPaging() {
-        guard let paging else { return precondition(!firstRow.hasStates, "states of pages that have none") }
+    /// For tests: calls `body` with each element in RAM and each bound, in order: page, and offset there. O(bytes).
+    func forEachKnown(_ body: (Listpack, Int, _ isBound: Bool) -> Void) {
+        forEachSlot { row, slot in
+            let page = row.pages[slot]
+            if page.isAway {
+                body(page.lower, page.lower.first, true)
+                if let upper = page.upper { body(upper, upper.first, true) }
+                return
+            }
+            var at = page.listpack.first
+            while at < page.listpack.end {
+                body(page.listpack, at, false)
+                at = page.listpack.advance(at, by: width)
+            }
+        }
+    }
+
+    /// For tests: traps unless the counts of pages agree with their states, and each is where the table says. Returns
+    /// the pages that are unsettled, which are counted together with those of a hash, if there is one. O(pages).
+    @discardableResult
+    func checkPaging() -> Int {
+        guard let paging else {
+            precondition(!firstRow.hasStates, "states of pages that have none")
+            return 0
+        }
         var (unsettled, absent, bytes, pages) = (0, 0, 0, 0)
         forEachSlot { row, slot in
             let name = row.names[slot]
@@ -390,8 +451,9 @@ extension CountedTree {
             }
         }
         precondition(paging.rows.count == pages, "\(pages) pages, \(paging.rows.count) in the table")
-        precondition(unsettled == paging.unsettled, "\(unsettled) pages unsettled, \(paging.unsettled) counted")
-        precondition(absent == paging.absent, "\(absent) pages away, \(paging.absent) counted")
+        precondition(unsettled <= paging.unsettled, "\(unsettled) pages unsettled, \(paging.unsettled) counted")
+        precondition(absent == paging.absentInOrder, "\(absent) pages away, \(paging.absentInOrder) counted")
         precondition(bytes == absentBytes, "\(bytes) bytes away, \(absentBytes) counted")
+        return unsettled
     }
 }

@@ -30,6 +30,9 @@ import CShims
 // somebody reads it, and for good when it is changed. Sorted sets leave all pages as they are, so what only they need
 // (places in pages that nobody has expanded, the search) doesn't provide for it.
 //
+// Pages may be only on flash (CountedTree+Paging). A tree of pairs keeps bounds of these, so that a search knows which
+// page it is about.
+//
 // The tree of a short list is one row with room for one page; only the root, while it is a row, has less room than 62.
 
 /// A sequence of elements, each `width` listpack entries. Owns its pages and nodes.
@@ -115,11 +118,14 @@ public struct CountedTree: ~Copyable {
     public var isEmpty: Bool { count == 0 }
 
     /// An independent copy, its pages the same, its nodes full; pages that are away are away of it too. O(bytes).
-    public func copy() -> CountedTree {
+    public func copy() -> CountedTree { copy(with: paging.flatMap { Paging(absentPagesOf: $0) }) }
+
+    /// The same with the paging of the copy, which is nil if no page of the collection is away.
+    func copy(with paging: Paging?) -> CountedTree {
         var result = CountedTree(width: width)
         result.bytesLimit = bytesLimit
         result.elementsLimit = elementsLimit
-        if let paging = paging.flatMap({ Paging(absentPagesOf: $0) }) { result.adopt(paging) }
+        if let paging { result.adopt(paging) }
         var row: Node? = firstRow
         while let node = row {
             for slot in 0..<node.entries {
@@ -207,7 +213,7 @@ public struct CountedTree: ~Copyable {
         return index
     }
 
-    /// The element behind the one at `place`. O(1).
+    /// The element behind the one at `place`, which is in RAM. O(1).
     @inline(__always)
     public func next(_ place: Place) -> Place? {
         let offset = place.page.advance(place.offset, by: width)
@@ -230,8 +236,9 @@ public struct CountedTree: ~Copyable {
         return entries == 1 ? at : page.previous(at)
     }
 
+    /// Of a page that is away: at its lower bound, in place of the first element.
     func firstPlace(_ row: Node, _ slot: Int) -> Place {
-        let page = row.pages[slot].listpack
+        let page = row.pages[slot].front
         return Place(row: row, slot: slot, number: 0, offset: page.first, page: page)
     }
 
@@ -255,32 +262,28 @@ public struct CountedTree: ~Copyable {
     /// The first element for which `isBefore` (its page, its offset there) is false, all for which it is true standing
     /// first. If there is none, the place is nil and the index `count`. O(log n) pages are looked at, one is searched.
     public func lowerBound(_ isBefore: (Listpack, Int) -> Bool) -> (index: Int, place: Place?) {
+        search { page, offset in isBefore(page, offset) ? -1 : 1 }
+    }
+
+    /// The first element that isn't before what is sought, as `lowerBound` has it. `order` (an element's page, its
+    /// offset there) is below 0 for elements before it, 0 for it, and above 0 for those behind it.
+    ///
+    /// The page that is searched is the last that begins with it or before it. It must be in RAM, unless its bounds
+    /// tell that what is sought is before it or behind it. The place may be the beginning of a page that is away.
+    @inline(__always)
+    func search(_ order: (Listpack, Int) -> Int) -> (index: Int, place: Place?) {
         guard count > 0 else { return (0, nil) }
-        var node = root
-        var index = 0
-        while node.level > 0 {
-            let children = node.children
-            let slot = Self.lastSlot(of: node.entries) { slot in
-                let page = children[slot].firstPage
-                return isBefore(page, page.first)
-            }
-            index += node.elements(before: slot)
-            node = children[slot]
+        let (node, slot, index) = descend(order)
+        if paging != nil {
+            if node.pages[slot].isAway { return searchBounds(node, slot, index, order) }
+            Paging.touch(&node.states[slot].use)
         }
-        let pages = node.pages
-        let slot = Self.lastSlot(of: node.entries) { slot in
-            let page = pages[slot].listpack
-            return isBefore(page, page.first)
-        } ahead: { slot in
-            firn_prefetch(pages[slot].listpack.base)
-        }
-        index += node.elements(before: slot)
-        let page = pages[slot].listpack
+        let page = node.pages[slot].listpack
         let end = page.end
         var offset = page.first
         var number = 0
         Self.fetchStart(page)
-        while offset < end, isBefore(page, offset) {
+        while offset < end, order(page, offset) < 0 {
             Self.fetchAhead(page, offset)
             offset = page.next(offset)
             if entries == 2 { offset = page.next(offset) }
@@ -288,6 +291,30 @@ public struct CountedTree: ~Copyable {
         }
         guard offset < end else { return (index + number, firstPlace(behind: node, slot)) }
         return (index + number, Place(row: node, slot: slot, number: number, offset: offset, page: page))
+    }
+
+    /// The page that `search` is about, and the elements before it. There must be elements.
+    @inline(__always)
+    func descend(_ order: (Listpack, Int) -> Int) -> (row: Node, slot: Int, index: Int) {
+        var node = root
+        var index = 0
+        while node.level > 0 {
+            let children = node.children
+            let slot = Self.lastSlot(of: node.entries) { slot in
+                let page = children[slot].front
+                return order(page, page.first) <= 0
+            }
+            index += node.elements(before: slot)
+            node = children[slot]
+        }
+        let pages = node.pages
+        let slot = Self.lastSlot(of: node.entries) { slot in
+            let page = pages[slot].front
+            return order(page, page.first) <= 0
+        } ahead: { slot in
+            firn_prefetch(pages[slot].front.base)
+        }
+        return (node, slot, index + node.elements(before: slot))
     }
 
     /// The last of `slots` for which `isBefore` is true; 0 if there is none. `ahead` is told the two slots one of which
@@ -401,6 +428,7 @@ public struct CountedTree: ~Copyable {
         var next = place(at: range.lowerBound)
         while left > 0, let place = next {
             let elements = min(left, place.row.counts[place.slot] - place.number)
+            if paging != nil { noteUse(place.row, place.slot) }
             body(place.page, place.offset, elements)
             left -= elements
             next = firstPlace(behind: place.row, place.slot)

@@ -152,12 +152,12 @@ struct CountedTreeNode: @unchecked Sendable, Equatable {
         return (slot, number)
     }
 
-    /// The first page below, which is not compressed.
+    /// The `front` of the first page below, in a tree without compressed pages.
     @inline(__always)
-    var firstPage: Listpack {
+    var front: Listpack {
         var node = self
         while node.level > 0 { node = node.children[0] }
-        return node.pages[0].listpack
+        return node.pages[0].front
     }
 
     // MARK: Moving entries

@@ -271,7 +271,10 @@ public struct PagedHash: ~Copyable {
     }
 
     /// An independent copy. O(bytes).
-    public func copy() -> PagedHash {
+    public func copy() -> PagedHash { copy(with: paging.flatMap { Paging(absentPagesOf: $0) }) }
+
+    /// The same with the paging of the copy, which is nil if no page of the collection is away.
+    func copy(with paging: Paging?) -> PagedHash {
         var result = PagedHash(width: width)
         result.slots[0].free()
         result.slots.deallocate()
@@ -285,7 +288,7 @@ public struct PagedHash: ~Copyable {
         result.depth = depth
         result.deepest = deepest
         result.pageCount = pageCount
-        result.paging = paging.flatMap { Paging(absentPagesOf: $0) }
+        result.paging = paging
         result.count = count
         result.memoryBytes = memoryBytes
         return result
@@ -485,7 +488,7 @@ public struct PagedHash: ~Copyable {
             slot += span
         }
         precondition(pages == pageCount, "\(pages) pages, \(pageCount) counted")
-        precondition(away == paging?.absent ?? 0, "\(away) pages away, \(paging?.absent ?? 0) counted")
+        precondition(away == paging?.absentByHash ?? 0, "\(away) pages away, others counted")
         checkPaging()
         precondition(away > 0 ? elements <= count : elements == count, "\(elements) elements, \(count) counted")
         precondition(bytes == memoryBytes, "\(bytes) bytes, \(memoryBytes) counted")

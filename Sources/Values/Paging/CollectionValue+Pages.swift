@@ -1,7 +1,7 @@
 import Bytes
 
 // What Keyspace does with pages that go to flash one by one, whichever structure has them: each verb is the
-// structure's, PagedHash+Paging or CountedTree+Paging.
+// structure's, PagedHash+Paging or CountedTree+Paging. A sorted set has both; a page's name says whose it is.
 
 /// Which pages of a collection a call needs.
 public enum PageNeed {
@@ -21,6 +21,15 @@ public enum PageNeed {
     case ends(first: Int, last: Int)
     /// What an element pushed to an end should find.
     case push(ListEnd)
+    /// Of a sorted set, those of these elements, and those in which they stand in the order, for a removal or only for
+    /// their numbers.
+    case places(UnsafeBufferPointer<ByteSlice>, step: Int, isRemoval: Bool)
+    /// Of a sorted set, those that elements find which are added, or get new scores.
+    case additions(ScoreAdditions)
+    /// Of a sorted set, those from which it can be told which elements these are, and what more the use asks for.
+    case span(SortedSetSpan, SortedSetSpan.Use)
+    /// The same for so many at the beginning and at the end, which are removed.
+    case pops(first: Int, last: Int)
 }
 
 extension CollectionValue {
@@ -30,7 +39,7 @@ extension CollectionValue {
     /// Bytes that can't leave RAM while the record is there: all, unless pages can. O(1).
     public final var heldBytes: Int {
         guard hasPages, expiries == nil else { return memoryBytes }
-        return withPages { $0.directoryBytes } ?? withTree { $0.directoryBytes } ?? memoryBytes
+        return (withPages { $0.directoryBytes } ?? 0) + (withTree { $0.directoryBytes } ?? 0)
     }
 
     /// About so many bytes with all pages in RAM. O(1).
@@ -38,7 +47,7 @@ extension CollectionValue {
 
     /// About so many bytes of pages that are only on flash. O(1).
     private var absentBytes: Int {
-        withTree { $0.absentBytes } ?? (paging?.absent ?? 0) * PagedHash.typicalPageBytes
+        (withTree { $0.absentBytes } ?? 0) + (paging?.absentByHash ?? 0) * PagedHash.typicalPageBytes
     }
 
     /// About so many bytes that are needed at once, where a call can ask for as much as it likes. O(pages needed).
@@ -50,7 +59,12 @@ extension CollectionValue {
             withTree { tree in
                 tree.bytes(in: 0..<min(first, tree.count)) + tree.bytes(in: max(0, tree.count - last)..<tree.count)
             } ?? 0
-        case .none, .elements, .scan, .cuts, .push: 0
+        case .span(let span, let use): (self as? SortedSetValue)?.neededBytes(span, use) ?? 0
+        case .pops(let first, let last):
+            SortedSetSpan.ends(first: first, last: last).reduce(0) {
+                $0 + ((self as? SortedSetValue)?.neededBytes($1, .remove) ?? 0)
+            }
+        case .none, .elements, .scan, .cuts, .push, .places, .additions: 0
         }
     }
 
@@ -64,7 +78,7 @@ extension CollectionValue {
                     if let page = pages.absentPage(of: elements[number]) { body(page) }
                 }
             case .scan(let cursor, let elements): pages.forEachAbsentPage(fromCursor: cursor, elements: elements, body)
-            case .none, .positions, .cuts, .ends, .push: break
+            case .none, .positions, .cuts, .ends, .push, .places, .additions, .span, .pops: break
             }
         }
         withTree { tree in
@@ -81,8 +95,18 @@ extension CollectionValue {
                 tree.forEachAbsentPage(in: 0..<min(first, tree.count), body)
                 tree.forEachAbsentPage(in: max(0, tree.count - last)..<tree.count, body)
             case .push(let end): if let page = tree.absentPageForPush(isFirst: end == .left) { body(page) }
-            case .none, .elements, .scan: break
+            case .none, .elements, .scan, .places, .additions, .span, .pops: break
             }
+        }
+        guard let sorted = self as? SortedSetValue else { return }
+        switch need {
+        case .places(let members, let step, let isRemoval):
+            sorted.forEachAbsentPage(ofPlaces: members, step: step, isRemoval: isRemoval, body)
+        case .additions(let additions): sorted.forEachAbsentPage(additions, body)
+        case .span(let span, let use): sorted.forEachAbsentPage(span, use, body)
+        case .pops(let first, let last):
+            for span in SortedSetSpan.ends(first: first, last: last) { sorted.forEachAbsentPage(span, .remove, body) }
+        case .none, .all, .elements, .scan, .positions, .cuts, .ends, .push: break
         }
     }
 
@@ -95,8 +119,9 @@ extension CollectionValue {
     }
 
     public final func startPaging(_ collection: UInt64) {
-        withPages { $0.startPaging(collection) }
-        withTree { $0.startPaging(collection) }
+        let paging = Paging(collection: collection)
+        withPages { $0.startPaging(paging) }
+        withTree { $0.startPaging(paging) }
     }
 
     public final func stopPaging() {
@@ -104,52 +129,89 @@ extension CollectionValue {
         withTree { $0.stopPaging() }
     }
 
+    /// The record moves to another key.
     public final func forgetFlights() {
+        paging?.forgetFlights()
         withPages { $0.forgetFlights() }
         withTree { $0.forgetFlights() }
     }
 
     public final func isAway(_ page: AbsentPage) -> Bool {
-        withPages { $0.isAway(page) } ?? withTree { $0.isAway(page) } ?? false
+        page.name.isOfHash ? withPages { $0.isAway(page) } ?? false : withTree { $0.isAway(page) } ?? false
     }
 
     /// `checksPlaces`: see `PagedHash.install`.
     public final func install(_ page: AbsentPage, _ bytes: ByteSlice, checksPlaces: Bool = true) -> Bool {
-        withPages { $0.install(page, bytes, checksPlaces: checksPlaces) }
-            ?? withTree { $0.install(page, bytes) } ?? false
+        if page.name.isOfHash { return withPages { $0.install(page, bytes, checksPlaces: checksPlaces) } ?? false }
+        return withTree { $0.install(page, bytes, isValid: isValid) } ?? false
     }
 
     /// The elements of the page with this name, which is in RAM.
     public final func elements(of name: PageName) -> Int {
-        withPages { $0.elements(of: name) } ?? withTree { $0.elements(of: name) } ?? 0
+        name.isOfHash ? withPages { $0.elements(of: name) } ?? 0 : withTree { $0.elements(of: name) } ?? 0
     }
+
+    /// How many `elements` of all pages are together: each element stands twice where there are pages by hash and in
+    /// order.
+    public final var elementsOfPages: Int { (withPages { $0.count } ?? 0) + (withTree { $0.count } ?? 0) }
 
     public final func pin(_ page: AbsentPage, by number: Int) {
-        withPages { $0.pin(page, by: number) }
-        withTree { $0.pin(page, by: number) }
+        if page.name.isOfHash {
+            withPages { $0.pin(page, by: number) }
+        } else {
+            withTree { $0.pin(page, by: number) }
+        }
     }
 
+    /// As the structures' own; those by hash come before those in order.
     public final func turnHand(ignoringTouches: Bool) -> PageLook? {
-        (withPages { $0.turnHand(ignoringTouches: ignoringTouches) }
-            ?? withTree { $0.turnHand(ignoringTouches: ignoringTouches) }) ?? nil
+        guard let paging else { return nil }
+        if !paging.isHandInOrder {
+            if let look = withPages({ $0.turnHand(ignoringTouches: ignoringTouches) }) ?? nil { return look }
+            paging.isHandInOrder = true
+        }
+        if let look = withTree({ $0.turnHand(ignoringTouches: ignoringTouches) }) ?? nil { return look }
+        paging.isHandInOrder = false
+        return nil
     }
 
     public final func isDroppable(_ name: PageName) -> Bool {
-        withPages { $0.isDroppable(name) } ?? withTree { $0.isDroppable(name) } ?? false
+        name.isOfHash ? withPages { $0.isDroppable(name) } ?? false : withTree { $0.isDroppable(name) } ?? false
     }
 
     @discardableResult
     public final func drop(_ name: PageName) -> Int {
-        withPages { $0.drop(name) } ?? withTree { $0.drop(name) } ?? 0
+        name.isOfHash ? withPages { $0.drop(name) } ?? 0 : withTree { $0.drop(name) } ?? 0
     }
 
     public final func issue(_ name: PageName, _ body: (ByteSlice) -> Void) {
-        withPages { $0.issue(name, body) }
-        withTree { $0.issue(name, body) }
+        if name.isOfHash {
+            withPages { $0.issue(name, body) }
+        } else {
+            withTree { $0.issue(name, body) }
+        }
     }
 
     public final func complete(_ name: PageName, succeeded: Bool) {
-        withPages { $0.complete(name, succeeded: succeeded) }
-        withTree { $0.complete(name, succeeded: succeeded) }
+        if name.isOfHash {
+            withPages { $0.complete(name, succeeded: succeeded) }
+        } else {
+            withTree { $0.complete(name, succeeded: succeeded) }
+        }
+    }
+
+    /// For tests: traps unless the structures agree with themselves, and their pages with what is counted. O(bytes).
+    public final func checkPages() {
+        var unsettled = 0
+        withPages { pages in
+            pages.checkInvariants()
+            unsettled += pages.checkPaging()
+        }
+        withTree { tree in
+            tree.checkInvariants()
+            unsettled += tree.checkPaging()
+        }
+        guard let paging else { return }
+        precondition(unsettled == paging.unsettled, "\(unsettled) pages unsettled, \(paging.unsettled) counted")
     }
 }

@@ -8,6 +8,9 @@ import Synchronization
 // that name stays while pages before and behind it split and join. One of a CountedTree has a number that no other page
 // of the collection ever gets.
 //
+// A sorted set has a PagedHash and a CountedTree, whose pages are those of one collection, and one Paging: the hand
+// walks the pages of the hash, then those of the tree.
+//
 // The states of a page, in the bits of its `use`:
 //
 //                    in RAM   on flash             in flight
@@ -23,6 +26,11 @@ import Synchronization
 
 /// What a page is called among those of its collection: below 2^32 in a PagedHash, above in a CountedTree.
 public typealias PageName = UInt64
+
+extension PageName {
+    /// Whether a page of a PagedHash is called so.
+    var isOfHash: Bool { self < Paging.firstTreeName }
+}
 
 /// A page that is only on flash.
 public struct AbsentPage: Hashable, Sendable {
@@ -47,8 +55,11 @@ public final class Paging: @unchecked Sendable {
 
     /// The collection's number on flash, which no other ever gets.
     public let collection: UInt64
+    /// Pages that are only on flash: those found by hash, and those in order. A sorted set has both.
+    var absentByHash = 0
+    var absentInOrder = 0
     /// Pages that are only on flash.
-    public internal(set) var absent = 0
+    public var absent: Int { absentByHash + absentInOrder }
     /// Pages that flash doesn't have as they are, or of which that isn't confirmed.
     var unsettled = 0
     /// Names of pages that are no more, and may still be on flash.
@@ -56,9 +67,12 @@ public final class Paging: @unchecked Sendable {
     /// Of a CountedTree: the row of each page.
     var rows: [PageName: CountedTreeNode] = [:]
     /// Of a CountedTree: the name that the next new page gets.
-    var nextName: PageName = 1 << 32
+    var nextName: PageName = firstTreeName
+    static let firstTreeName: PageName = 1 << 32
     /// Where the eviction hand stands among the pages: at a hash, as the cursors of scans, or an element's number.
-    public var hand: UInt64 = 0
+    var hand: UInt64 = 0
+    /// Whether the hand has been around among pages found by hash, and is among those in order.
+    var isHandInOrder = false
     /// Counts what makes void whatever is under way: the record's name has changed.
     public private(set) var epoch: UInt32 = 0
     /// Reads of pages that are under way or whose calls have not run: the record must stay.
@@ -98,7 +112,8 @@ public final class Paging: @unchecked Sendable {
     init?(absentPagesOf other: Paging) {
         guard other.absent > 0 else { return nil }
         collection = other.collection
-        absent = other.absent
+        absentByHash = other.absentByHash
+        absentInOrder = other.absentInOrder
         nextName = other.nextName
     }
 

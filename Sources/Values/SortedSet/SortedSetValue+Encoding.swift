@@ -6,13 +6,19 @@ extension SortedSetValue {
     /// The forms on flash.
     private static let listForm: UInt8 = 0
     private static let treeForm: UInt8 = 1
+    private static let rootForm = RecordEncoding.rootForm
 
     /// Form 0: the listpack. Form 1: the tree's pages, each of which begins with its length; the hash is made anew.
+    /// Form 2: the root of hash and tree, whose pages are values of their own: see SortedSetValue+Paging.
     func append(to buffer: inout ByteBuffer) {
         if let list {
             buffer.append(Self.listForm)
             buffer.append(list.bytes)
             return
+        }
+        if paging != nil {
+            buffer.append(Self.rootForm)
+            return appendRoot(to: &buffer)
         }
         buffer.append(Self.treeForm)
         buffer.reserve(large.order.memoryBytes)
@@ -28,6 +34,7 @@ extension SortedSetValue {
         switch bytes[0] {
         case listForm: return decode(list: bytes.dropFirst(1))
         case treeForm: return decode(pages: bytes.dropFirst(1))
+        case rootForm: return decode(root: bytes.dropFirst(1))
         default: return nil
         }
     }

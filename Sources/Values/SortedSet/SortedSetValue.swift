@@ -6,7 +6,7 @@ import CShims
 // Small ones are one listpack of member, score, member, score ... in that order, as in Redis. Large ones stand twice:
 // a hash from member to score, and a counted tree of (score, member) that knows ranks. A set that has grown large stays
 // in that form. In hash and tree a score is its eight bytes, little endian; in the listpack it is text, or an integer
-// where it is one.
+// where it is one. The pages of both go to flash one by one if they take much memory: see SortedSetValue+Paging.
 
 /// The value of a sorted set.
 public final class SortedSetValue: CollectionValue, @unchecked Sendable {
@@ -22,13 +22,20 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
             order = CountedTree(width: 2)
         }
 
+        init(_ scores: consuming PagedHash, _ order: consuming CountedTree) {
+            self.scores = scores
+            self.order = order
+        }
+
         init(copyOf other: Index) {
-            scores = other.scores.copy()
-            order = other.order.copy()
+            let paging = other.order.paging.flatMap { Paging(absentPagesOf: $0) }
+            scores = other.scores.copy(with: paging)
+            order = other.order.copy(with: paging)
         }
 
         var memoryBytes: Int {
             firn_block_size(Unmanaged.passUnretained(self).toOpaque()) + scores.memoryBytes + order.memoryBytes
+                + (order.paging?.memoryBytes ?? 0)
         }
     }
 
@@ -77,7 +84,24 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
 
     public override func encode(into buffer: inout ByteBuffer) { append(to: &buffer) }
 
-    public override var encodedBytes: Int { list.map { $0.totalBytes + 1 } ?? large.order.memoryBytes }
+    public override var encodedBytes: Int {
+        if let list { return list.totalBytes + 1 }
+        return paging == nil ? large.order.memoryBytes : heldBytes
+    }
+
+    public override var paging: Paging? { index?.order.paging }
+
+    public override var hasPages: Bool { index != nil }
+
+    @discardableResult
+    public override func withPages<R>(_ body: (inout PagedHash) -> R) -> R? { index?.scores.apply(body) }
+
+    @discardableResult
+    public override func withTree<R>(_ body: (inout CountedTree) -> R) -> R? { index?.order.apply(body) }
+
+    override func isValid(_ page: Listpack, from lower: Listpack, to upper: Listpack?) -> Bool {
+        Self.isOrdered(page, from: lower, to: upper)
+    }
 
     public override func copy() -> CollectionValue { duplicate() }
 
@@ -206,11 +230,16 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
 
     /// Where an element is in the tree, or belongs.
     private func place(_ score: Double, _ member: ByteSlice) -> (index: Int, place: CountedTree.Place?) {
-        large.order.lowerBound { page, at in
-            let other = Self.pageScore(page, at)
-            return other < score
-                || other == score && page.withBytes(page.next(at)) { $0.compare(member) < 0 }
-        }
+        large.order.search { page, at in Self.order(page, at, score, member) }
+    }
+
+    /// Where the element at `at` of a page of the tree stands: below 0 before this one, 0 if it is the same, above 0
+    /// behind it.
+    @inline(__always)
+    static func order(_ page: Listpack, _ at: Int, _ score: Double, _ member: ByteSlice) -> Int {
+        let other = pageScore(page, at)
+        if other != score { return other < score ? -1 : 1 }
+        return Int(page.withBytes(page.next(at)) { $0.compare(member) })
     }
 
     /// Elements whose score is below `score` (`orEqual`: or the same), which are the first ones. O(log n).
@@ -233,16 +262,6 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
             return large.order.lowerBound { page, at in page.withBytes(page.next(at), isBefore) }.index
         }
         return countListed(list) { at in list.withBytes(at, isBefore) }
-    }
-
-    private func countListed(_ list: Listpack, while isBefore: (Int) -> Bool) -> Int {
-        var at = list.first
-        var number = 0
-        while at < list.end, isBefore(at) {
-            at = list.advance(at, by: 2)
-            number += 1
-        }
-        return number
     }
 
     /// Calls `body` with member and score of the elements of `range`, which must be there; `reversed`: from the last of
@@ -341,17 +360,25 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
         precondition(!score.isNaN, "a score that is not a number")
         guard let found = standing.place else { return move(standing.offset, member, to: score) }
         guard standing.score != score else { return }
-        removeOrdered(member, standing.score)
+        guard let place = place(standing.score, member).place else {
+            preconditionFailure("a member without its place")
+        }
         let index = large
         Self.withBytes(score) { bytes in
             index.scores.replaceValue(at: found, with: bytes)
-            let place = place(score, member).place
-            index.order.insert(.bytes(bytes), .bytes(member), at: place)
+            if score > standing.score, isBeforeNext(place, score, member) {
+                return index.order.replace(at: place, .bytes(bytes), .bytes(member))
+            }
+            index.order.remove(at: place)
+            index.order.insert(.bytes(bytes), .bytes(member), at: self.place(score, member).place)
         }
     }
 
-    /// Redis' bound for a listpack: 1 GiB.
-    private static let largestListpack = 1 << 30
+    /// Whether the element at `place`, if it had this score, which is above its own, would stand before the next one.
+    private func isBeforeNext(_ place: CountedTree.Place, _ score: Double, _ member: ByteSlice) -> Bool {
+        guard let next = large.order.next(place) else { return true }
+        return Self.order(next.page, next.offset, score, member) > 0
+    }
 
     /// Removes a member. Returns whether it was there.
     @discardableResult
@@ -393,76 +420,30 @@ public final class SortedSetValue: CollectionValue, @unchecked Sendable {
         large.order.remove(at: place)
     }
 
-    // MARK: The small form
-
-    /// Appends an element, which belongs behind all others.
-    static func append(_ member: ByteSlice, _ score: Double, to list: inout Listpack) {
-        list.append(member)
-        if abs(score) <= 0x1p62, let whole = Int64(exactly: score) {
-            list.append(integer: whole)
-        } else {
-            Decimal.formatReplyDouble(score).withSlice { list.append($0) }
-        }
-    }
-
-    private func removeListed(_ at: Int, _ number: Int) {
-        guard var list else { return }
-        list.remove(at, entries: 2 * number)
-        self.list = list
-    }
-
-    /// Gives the member at `at` another score.
-    private func move(_ at: Int, _ member: ByteSlice, to score: Double) {
-        guard let list, Self.score(list, list.next(at)) != score else { return }
-        removeListed(at, 1)
-        insertListed(member, score)
-    }
-
-    private func insertListed(_ member: ByteSlice, _ score: Double) {
-        guard var list else { return }
-        var at = list.first
-        while at < list.end {
-            let other = Self.score(list, list.next(at))
-            if other > score { break }
-            if other == score, list.withBytes(at, { $0.compare(member) > 0 }) { break }
-            at = list.advance(at, by: 2)
-        }
-        let behind = list.insert(member, at: at)
-        if abs(score) <= 0x1p62, let whole = Int64(exactly: score) {
-            list.insert(integer: whole, at: behind)
-        } else {
-            Decimal.formatReplyDouble(score).withSlice { _ = list.insert($0, at: behind) }
-        }
-        self.list = list
-    }
-
-    /// Goes to the large form.
-    private func convert() {
-        guard let list else { return }
-        let fresh = Index()
-        var at = list.first
-        while at < list.end {
-            let score = Self.score(list, list.next(at))
-            list.withBytes(at) { member in
-                Self.withBytes(score) { bytes in
-                    fresh.scores.insert(member, bytes)
-                    fresh.order.append(.bytes(bytes), .bytes(member))
-                }
-            }
-            at = list.advance(at, by: 2)
-        }
-        adopt(fresh)
-    }
-
     // MARK: For tests
 
-    /// Traps unless hash and tree agree. O(bytes).
+    /// Traps unless hash and tree agree, as far as they are in RAM. O(bytes).
     public func checkInvariants() {
         guard let index else { return precondition((list?.count ?? -1) == 2 * elements, "a wrong count") }
-        index.scores.checkInvariants()
+        checkPages()
         precondition(index.scores.count == elements && index.order.count == elements, "hash and tree differ")
-        forEach(in: 0..<elements) { member, score in
-            precondition(self.score(of: member) == score, "\(member) has another score in the hash")
+        precondition(index.scores.paging === index.order.paging, "hash and tree have another paging")
+        var before: (score: Double, member: [UInt8])?
+        var isBehindBound = false
+        index.order.forEachKnown { page, at, isBound in
+            let (score, member) = (Self.pageScore(page, at), page.withBytes(page.next(at)) { $0.array })
+            if let before {
+                let order = before.member.withSlice { Self.order(page, at, before.score, $0) }
+                // An element may be the bound before it, and a bound the one before it.
+                precondition(isBehindBound ? order >= 0 : order > 0, "an element that stands too far behind")
+            }
+            before = (score, member)
+            isBehindBound = isBound
+            if isBound { return }
+            member.withSlice { name in
+                guard index.scores.absentPage(of: name) == nil else { return }
+                precondition(self.score(of: name) == score, "\(name) has another score in the hash")
+            }
         }
     }
 }

@@ -11,18 +11,20 @@ import Values
 extension TestServer {
     /// A server with little memory over a slow, failing and reordering provider. `directives` as in `init`.
     static func nasty(_ directives: [String] = []) throws -> TestServer {
-        // All sets and large hashes go to flash page by page.
+        // All sets and large hashes and sorted sets go to flash page by page.
         Paging.leastBytes.store(0, ordering: .relaxed)
         let server = try TestServer(directives, threads: 3, isTiered: true, budget: 4 << 20)
         server.provider?.plan = .nasty
         return server
     }
 
-    /// Lists of several pages, the inner ones compressed. It holds for all servers of the process, which therefore want
-    /// it together, and until `forgetSmallListPages`.
-    static let smallListPages = ["--list-max-listpack-size", "2", "--list-compress-depth", "1"]
+    /// Lists of several pages, the inner ones compressed, and sorted sets with pages. It holds for all servers of the
+    /// process, which therefore want it together, and until `forgetSmallPages`.
+    static let smallPages = [
+        "--list-max-listpack-size", "2", "--list-compress-depth", "1", "--zset-max-listpack-entries", "4",
+    ]
 
-    static func forgetSmallListPages() { CollectionLimits.apply(Settings.standard.encodings) }
+    static func forgetSmallPages() { CollectionLimits.apply(Settings.standard.encodings) }
 
     /// Drops everything from RAM over and over while `body` runs.
     func whileSpilling(everyNanoseconds pause: Int64 = 2_000_000, _ body: () throws -> Void) rethrows {

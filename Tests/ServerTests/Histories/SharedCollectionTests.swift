@@ -156,8 +156,8 @@ import Testing
     @Test func everyKeyHasALegalOrder() throws {
         let operations = Run.operations(4_000)
         Run.announce("everyKeyHasALegalOrder", operations)
-        defer { TestServer.forgetSmallListPages() }
-        let server = try TestServer.nasty(TestServer.smallListPages)
+        defer { TestServer.forgetSmallPages() }
+        let server = try TestServer.nasty(TestServer.smallPages)
         let clients = 6
         let perClient = 120
         let clock = Moments()

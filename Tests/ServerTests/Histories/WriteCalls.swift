@@ -7,10 +7,11 @@ import Commands
 ///
 /// A call is drawn from its command's templates. In them `$` and a letter stand for what is drawn: keys of a kind
 /// (S strings, N numbers, B bitmaps, P HyperLogLogs, L lists, T sets, H hashes, Z sorted sets, G geo sets, R trees,
-/// Y streams with IDs from here, X any stream; a is a key of a kind that is the same all over the call), and v a value,
-/// m a member, i a small number, d a number from -9 to 9, f a number with quarters, e a new stream ID, j one that was
-/// seen, g a group, c a consumer, w and W a time long ago or long from now in milliseconds and seconds, s the same as
-/// a span, p a place on Earth, b the client's other database.
+/// E sorted sets of members with the score 0, Y streams with IDs from here, X any stream; a is a key of a kind that is
+/// the same all over the call), and v a value, m a member, i a small number, d a number from -9 to 9, f a number with
+/// quarters, e a new stream ID, j one that was seen, g a group, c a consumer, w and W a time long ago or long from now
+/// in milliseconds and seconds, s the same as a span, p a place on Earth, b the client's other database, z and y many
+/// members with scores, or with the score 0.
 struct WriteCalls {
     /// By name, a subcommand's behind its container's.
     static let templates: [String: [String]] = [
@@ -64,10 +65,14 @@ struct WriteCalls {
         "hpersist": ["hpersist $H fields 2 $m $m"], "keydb.hrename": ["keydb.hrename $H $m $m"],
         "keydb.nhset": ["keydb.nhset $R.$m.$m $v", "keydb.nhset $R.$m $v $v"],
         // Sorted sets and geo sets
-        "zadd": ["zadd $Z $d $m $f $m", "zadd $Z gt ch $i $m", "zadd $Z incr $d $m"],
+        "zadd": [
+            "zadd $Z $d $m $f $m", "zadd $Z gt ch $i $m", "zadd $Z incr $d $m", "zadd $Z $z", "zadd $E $y",
+            "zadd $E 0 $m 0 $m",
+        ],
         "zincrby": ["zincrby $Z $f $m"],
         "zrem": ["zrem $Z $m $m"], "zremrangebyrank": ["zremrangebyrank $Z 0 $i"],
-        "zremrangebyscore": ["zremrangebyscore $Z $d 2"], "zremrangebylex": ["zremrangebylex $Z [m1 (m2"],
+        "zremrangebyscore": ["zremrangebyscore $Z $d 2", "zremrangebyscore $Z 3 ($i"],
+        "zremrangebylex": ["zremrangebylex $E [m1 (m2"],
         "zpopmin": ["zpopmin $Z", "zpopmin $Z 2"], "zpopmax": ["zpopmax $Z"], "zmpop": ["zmpop 2 $Z $Z max count 2"],
         "bzpopmin": ["bzpopmin $Z $Z 0.005"], "bzpopmax": ["bzpopmax $Z 0.005"], "bzmpop": ["bzmpop 0.005 1 $Z min"],
         "zunionstore": ["zunionstore $Z 2 $Z $T weights 2 1"],
@@ -116,7 +121,11 @@ struct WriteCalls {
     /// Reads that show what the writes have done. Replies whose order means nothing are compared without it.
     static let reads = [
         "get $S", "get $N", "bitcount $B", "pfcount $P", "lrange $L 0 -1", "llen $L", "smembers $T", "hgetall $H",
-        "zrange $Z 0 -1 withscores", "zrange $G 0 -1 withscores", "xrange $X - +", "xinfo groups $X", "xpending $X $g",
+        "zrange $Z 0 -1 withscores", "zscore $Z $m", "zmscore $Z $m $m", "zrank $Z $m", "zrevrank $Z $m withscore",
+        "zcount $Z ($d $i", "zrangebyscore $Z $d +inf limit $i 5", "zrevrangebyscore $Z ($i -inf withscores limit 2 $i",
+        "zrevrange $Z $i 20", "zlexcount $E [m1 +", "zrangebylex $E ($m + limit $i 4", "zrevrangebylex $E + [$m",
+        "zrange $E 0 -1", "geopos $G $m $m", "geodist $G $m $m",
+        "zrange $G 0 -1 withscores", "xrange $X - +", "xinfo groups $X", "xpending $X $g",
         "type $a", "exists $a $a", "keydb.nhget $R", "strlen $S", "hlen $H", "scard $T", "zcard $Z", "xlen $X",
         "dbsize",
     ]
@@ -187,7 +196,7 @@ struct WriteCalls {
                 guard let letter = parts[index].first else { continue }
                 parts[index] = draw(letter, kind) + parts[index].dropFirst()
             }
-            // A place is two words.
+            // A place is two words, members with scores are more.
             return parts.joined().split(separator: " ").map(String.init)
         }
     }
@@ -219,6 +228,13 @@ struct WriteCalls {
         case "s": return random.index(below: 4) == 0 ? "-1" : "10000000"
         case "p": return Self.places[random.index(below: Self.places.count)]
         case "b": return "\(databases.there)"
+        case "z", "y":
+            // Some of them long, so that they stand in several pages.
+            return (0..<random.index(below: 200)).map { _ in
+                let number = random.index(below: 600)
+                let text = number % 3 == 0 ? String(repeating: "x", count: 40) : ""
+                return "\(letter == "y" ? 0 : random.index(below: 40) - 10) m\(number)\(text)"
+            }.joined(separator: " ") + (" 0 m0")
         case "q": return "\(databases.here)"
         default: return key(letter)
         }

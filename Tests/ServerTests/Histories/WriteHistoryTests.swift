@@ -249,9 +249,9 @@ import Testing
     @Test func bothServersReplyTheSame() throws {
         let operations = Run.operations(8_000)
         Run.announce("bothServersReplyTheSame", operations)
-        defer { TestServer.forgetSmallListPages() }
-        let server = try TestServer.nasty(["--databases", "16"] + TestServer.smallListPages)
-        let model = try TestServer(TestServer.smallListPages, threads: 2)
+        defer { TestServer.forgetSmallPages() }
+        let server = try TestServer.nasty(["--databases", "16"] + TestServer.smallPages)
+        let model = try TestServer(TestServer.smallPages, threads: 2)
         let ports = (server.port, model.port)
         let players = Monitor<[Player]>([])
         let clients = 4
