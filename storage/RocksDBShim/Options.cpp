@@ -18,31 +18,28 @@ namespace {
 /// An absent key asks every sorted run: kRuns at the most while compactions keep up. The false-positive rates add up,
 /// but most keys lie in the last run; so the bits go where there are few keys (Dayan, Athanassoulis, Idreos: "Monkey",
 /// 2017). Rates by RocksDB's formulas:
-///   flushed      Bloom, 20 bits        0.02 % each   quick to build while a flush is waited for
-///   in between   Ribbon like Bloom 18  0.03 % each   12.4 bits on a quarter of the keys
+///   before       Bloom, 18 bits        0.03 % each   on a quarter of the keys
 ///   last         Ribbon like Bloom 12  0.4 %         8.3 bits
+/// Ribbon would take 12.4 bits before the last run, too, but 30 bytes a key while it is built, three times as many as
+/// Bloom. Merges of level 0 write one file, which may have a million keys: it was a tenth of maxmemory.
 class LevelFilter : public rocksdb::FilterPolicy {
  public:
   LevelFilter()
-      : flushed_(rocksdb::NewBloomFilterPolicy(20)),
-        between_(rocksdb::NewRibbonFilterPolicy(18, -1)),
-        last_(rocksdb::NewRibbonFilterPolicy(12, -1)) {}
+      : before_(rocksdb::NewBloomFilterPolicy(18)), last_(rocksdb::NewRibbonFilterPolicy(12, -1)) {}
 
   const char *Name() const override { return "firn.LevelFilter"; }
   // The filters are RocksDB's own and readable by any of its policies.
   const char *CompatibilityName() const override { return last_->CompatibilityName(); }
   rocksdb::FilterBitsBuilder *GetBuilderWithContext(const rocksdb::FilterBuildingContext &context) const override {
-    if (context.reason == rocksdb::TableFileCreationReason::kFlush) {
-      return flushed_->GetBuilderWithContext(context);
-    }
-    return (context.is_bottommost ? last_ : between_)->GetBuilderWithContext(context);
+    const bool is_last = context.is_bottommost && context.reason != rocksdb::TableFileCreationReason::kFlush;
+    return (is_last ? last_ : before_)->GetBuilderWithContext(context);
   }
   rocksdb::FilterBitsReader *GetFilterBitsReader(const rocksdb::Slice &contents) const override {
     return last_->GetFilterBitsReader(contents);
   }
 
  private:
-  std::unique_ptr<const rocksdb::FilterPolicy> flushed_, between_, last_;
+  std::unique_ptr<const rocksdb::FilterPolicy> before_, last_;
 };
 
 constexpr uint64_t kMiB = 1 << 20;
