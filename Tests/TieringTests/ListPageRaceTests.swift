@@ -9,6 +9,33 @@ import Values
 @testable import Keyspace
 @testable import Tiering
 
+extension World {
+    /// Has every collection with pages go by pages, and gives a world in which the one that `fill` makes is cold. The
+    /// run may rename it to `other`; afterwards it is deleted, and nothing of it may be left.
+    static func withColdPages(
+        of key: String, fill: (CommandClient) throws -> Void, run: (World, CommandClient) throws -> Void
+    ) throws {
+        let before = Paging.leastBytes.exchange(0, ordering: .relaxed)
+        defer { Paging.leastBytes.store(before, ordering: .relaxed) }
+        let world = World()
+        defer { world.stop() }
+        let client = CommandClient(world, seed: 1)
+        try fill(client)
+        try world.tier.spillEverything(keepsClean: false)
+        #expect(world.store.counts(database: 0).resident == 0)
+        try run(world, client)
+        _ = try client.run("DEL", key, "other")
+        try world.expectNothingLeft()
+    }
+
+    /// The reads that a command of `client` asks for.
+    func reads(_ client: CommandClient, _ words: String...) throws -> Int {
+        let before = tier.statistics.faultsRequested
+        _ = try client.run(words.map { Array($0.utf8) })
+        return tier.statistics.faultsRequested - before
+    }
+}
+
 extension CommandClient {
     /// Requests the page that is needed of a collection whose root is in RAM, and reads it, but doesn't land it.
     func beginPage(
@@ -42,45 +69,31 @@ extension CommandClient {
 @Suite(.serialized) struct ListPageRaceTests {
     /// Has every list go by pages, of four elements, and gives a world whose list `l` has 400 elements and is cold.
     private func withColdList(_ body: (World, CommandClient) throws -> Void) throws {
-        let before = Paging.leastBytes.exchange(0, ordering: .relaxed)
         let page = CollectionLimits.listPage.exchange(4, ordering: .relaxed)
-        defer {
-            Paging.leastBytes.store(before, ordering: .relaxed)
-            CollectionLimits.listPage.store(page, ordering: .relaxed)
+        defer { CollectionLimits.listPage.store(page, ordering: .relaxed) }
+        try World.withColdPages(of: "l") { client in
+            _ = try client.run(["RPUSH", "l"].map { Array($0.utf8) } + (0..<400).map { Array("e\($0)".utf8) })
+        } run: { world, client in
+            #expect(world.flashPages() == 100)
+            try body(world, client)
         }
-        let world = World()
-        defer { world.stop() }
-        let client = CommandClient(world, seed: 1)
-        _ = try client.run(["RPUSH", "l"].map { Array($0.utf8) } + (0..<400).map { Array("e\($0)".utf8) })
-        try world.tier.spillEverything(keepsClean: false)
-        #expect(world.store.counts(database: 0).resident == 0 && world.flashPages() == 100)
-        try body(world, client)
-        _ = try client.run("DEL", "l", "other")
-        try world.expectNothingLeft()
     }
 
     private func element(_ client: CommandClient, _ index: Int) throws -> Histories.Reply {
         try client.run("LINDEX", "l", "\(index)").reply
     }
 
-    /// The reads that a command asks for.
-    private func reads(_ world: World, _ client: CommandClient, _ words: String...) throws -> Int {
-        let before = world.tier.statistics.faultsRequested
-        _ = try client.run(words.map { Array($0.utf8) })
-        return world.tier.statistics.faultsRequested - before
-    }
-
     @Test func anElementNeedsTheRootAndOnePage() throws {
         try withColdList { world, client in
-            let page = try reads(world, client, "LINDEX", "l", "17")
+            let page = try world.reads(client, "LINDEX", "l", "17")
             #expect(page == 2)
             #expect(try element(client, 17) == .text("e17"))
             // What is pushed finds full pages at both ends, and needs none of them.
-            #expect(try reads(world, client, "LPUSH", "l", "a", "b") == 0)
-            #expect(try reads(world, client, "RPUSH", "l", "c") == 0)
-            #expect(try reads(world, client, "LPOP", "l", "3") == 1)
+            #expect(try world.reads(client, "LPUSH", "l", "a", "b") == 0)
+            #expect(try world.reads(client, "RPUSH", "l", "c") == 0)
+            #expect(try world.reads(client, "LPOP", "l", "3") == 1)
             // Pages between the cuts, and those cut off, stay where they are.
-            #expect(try reads(world, client, "LTRIM", "l", "101", "-103") == 2)
+            #expect(try world.reads(client, "LTRIM", "l", "101", "-103") == 2)
             #expect(try client.run("LLEN", "l").reply == .integer(197))
             #expect(try element(client, 0) == .text("e102"))
             #expect(try element(client, -1) == .text("e298"))

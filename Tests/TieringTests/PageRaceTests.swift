@@ -15,18 +15,12 @@ import Values
 @Suite(.serialized) struct PageRaceTests {
     /// Has every hash with pages go by pages, and gives a world whose hash `h` has 500 fields and is cold.
     private func withColdHash(_ body: (World, CommandClient) throws -> Void) throws {
-        let before = Paging.leastBytes.exchange(0, ordering: .relaxed)
-        defer { Paging.leastBytes.store(before, ordering: .relaxed) }
-        let world = World()
-        defer { world.stop() }
-        let client = CommandClient(world, seed: 1)
-        try fill(client, "h", from: 0)
-        try world.tier.spillEverything(keepsClean: false)
-        #expect(world.store.counts(database: 0).resident == 0)
-        #expect(world.flashPages() > 10)
-        try body(world, client)
-        _ = try client.run("DEL", "h", "other")
-        try world.expectNothingLeft()
+        try World.withColdPages(of: "h") { client in
+            try fill(client, "h", from: 0)
+        } run: { world, client in
+            #expect(world.flashPages() > 10)
+            try body(world, client)
+        }
     }
 
     private func fill(_ client: CommandClient, _ key: String, from first: Int) throws {

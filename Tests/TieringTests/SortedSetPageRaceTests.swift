@@ -15,25 +15,13 @@ import Values
     /// Has every large sorted set go by pages, and gives a world whose set `z` has 1000 members, member n with the
     /// score n, and is cold.
     private func withColdSet(_ body: (World, CommandClient) throws -> Void) throws {
-        let before = Paging.leastBytes.exchange(0, ordering: .relaxed)
-        defer { Paging.leastBytes.store(before, ordering: .relaxed) }
-        let world = World()
-        defer { world.stop() }
-        let client = CommandClient(world, seed: 1)
-        _ = try client.run(
-            (["ZADD", "z"] + (0..<1000).flatMap { ["\($0)", "member:\($0)"] }).map { Array($0.utf8) })
-        try world.tier.spillEverything(keepsClean: false)
-        #expect(world.store.counts(database: 0).resident == 0 && world.flashPages() > 50)
-        try body(world, client)
-        _ = try client.run("DEL", "z", "other")
-        try world.expectNothingLeft()
-    }
-
-    /// The reads that a command asks for.
-    private func reads(_ world: World, _ client: CommandClient, _ words: String...) throws -> Int {
-        let before = world.tier.statistics.faultsRequested
-        _ = try client.run(words.map { Array($0.utf8) })
-        return world.tier.statistics.faultsRequested - before
+        let words = ["ZADD", "z"] + (0..<1000).flatMap { ["\($0)", "member:\($0)"] }
+        try World.withColdPages(of: "z") { client in
+            _ = try client.run(words.map { Array($0.utf8) })
+        } run: { world, client in
+            #expect(world.flashPages() > 50)
+            try body(world, client)
+        }
     }
 
     private func members(_ client: CommandClient, _ key: String, _ first: Int, _ last: Int) throws -> [String] {
@@ -52,26 +40,32 @@ import Values
         range.map { ("member:\($0)", $0) }
     }
 
+    /// Gives the first fifty members scores behind all others. What the set is then.
+    private func moveFifty(_ client: CommandClient) throws -> [(member: String, score: Int)] {
+        for number in 0..<50 { _ = try client.run("ZADD", "z", "\(2000 + number)", "member:\(number)") }
+        return elements(50..<1000) + (0..<50).map { ("member:\($0)", 2000 + $0) }
+    }
+
     @Test func aCommandNeedsTheRootAndThePagesThatItNames() throws {
         try withColdSet { world, client in
-            #expect(try reads(world, client, "ZCARD", "z") == 1)
-            #expect(try reads(world, client, "ZSCORE", "z", "member:17") == 1)
+            #expect(try world.reads(client, "ZCARD", "z") == 1)
+            #expect(try world.reads(client, "ZSCORE", "z", "member:17") == 1)
             // The place besides.
-            #expect(try reads(world, client, "ZRANK", "z", "member:17") == 1)
+            #expect(try world.reads(client, "ZRANK", "z", "member:17") == 1)
             try world.tier.spillEverything(keepsClean: false)
-            #expect(try reads(world, client, "ZREVRANK", "z", "member:17") == 3)
+            #expect(try world.reads(client, "ZREVRANK", "z", "member:17") == 3)
             #expect(try client.run("ZRANK", "z", "member:17").reply == .integer(17))
-            #expect(try reads(world, client, "ZCOUNT", "z", "17", "900") == 1)
+            #expect(try world.reads(client, "ZCOUNT", "z", "17", "900") == 1)
             #expect(try client.run("ZCOUNT", "z", "17", "900").reply == .integer(884))
-            #expect(try reads(world, client, "ZINCRBY", "z", "1000", "member:17") == 1)
-            #expect(try reads(world, client, "ZADD", "z", "300.5", "new") == 2)
+            #expect(try world.reads(client, "ZINCRBY", "z", "1000", "member:17") == 1)
+            #expect(try world.reads(client, "ZADD", "z", "300.5", "new") == 2)
             #expect(try members(client, "z", 300, 301) == ["new", "member:301"])
             #expect(try members(client, "z", -1, -1) == ["member:17"])
-            #expect(try reads(world, client, "RENAME", "z", "other") == 0)
-            #expect(try reads(world, client, "PERSIST", "other") == 0)
+            #expect(try world.reads(client, "RENAME", "z", "other") == 0)
+            #expect(try world.reads(client, "PERSIST", "other") == 0)
             try world.tier.spillEverything(keepsClean: false)
-            #expect(try reads(world, client, "ZPOPMIN", "other") == 3)
-            #expect(try reads(world, client, "ZREM", "other", "none") == 1)
+            #expect(try world.reads(client, "ZPOPMIN", "other") == 3)
+            #expect(try world.reads(client, "ZREM", "other", "none") == 1)
         }
     }
 
@@ -187,12 +181,11 @@ import Values
     @Test(arguments: [FaultyGate.beforeWrite, .afterWrite])
     func aRenameMeetsPagesInFlight(_ gate: FaultyGate) throws {
         try withColdSet { world, client in
-            for number in 0..<50 { _ = try client.run("ZADD", "z", "\(2000 + number)", "member:\(number)") }
+            let expected = try moveFifty(client)
             try world.spill(holding: gate) { _ = try client.run("RENAME", "z", "other") }
             try world.tier.spillEverything(keepsClean: false)
             #expect(world.store.counts(database: 0).resident == 0)
-            let moved = (0..<50).map { (member: "member:\($0)", score: 2000 + $0) }
-            try expectAll(client, "other", elements(50..<1000) + moved)
+            try expectAll(client, "other", expected)
         }
     }
 
@@ -242,7 +235,7 @@ import Values
 
     @Test func refusedWritesOfPagesLoseNothing() throws {
         try withColdSet { world, client in
-            for number in 0..<50 { _ = try client.run("ZADD", "z", "\(2000 + number)", "member:\(number)") }
+            let expected = try moveFifty(client)
             world.faulty.breakDown(StorageError(.noSpace, "full"))
             #expect(throws: StorageError.self) { try world.tier.spillEverything(keepsClean: false) }
             #expect(try client.run("ZSCORE", "z", "member:7").reply == .text("2007"))
@@ -250,8 +243,7 @@ import Values
             try world.faulty.resume()
             try world.tier.spillEverything(keepsClean: false)
             #expect(world.store.counts(database: 0).resident == 0)
-            let moved = (0..<50).map { (member: "member:\($0)", score: 2000 + $0) }
-            try expectAll(client, "z", elements(50..<1000) + moved)
+            try expectAll(client, "z", expected)
         }
     }
 
